@@ -1,0 +1,217 @@
+/*
+ * lib/conf.h - the configuration, parsed and checked: barid.conf(5).
+ * One parser for the file and for what master sends each daemon: the text that
+ * conf_format() writes for a role is read again by conf_parse() there.
+ */
+#ifndef LIB_CONF_H
+#define LIB_CONF_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/buf.h"
+#include "lib/span.h"
+
+#define CONF_VERSION   1
+#define CONF_LABEL_MAX 64 /* names of tls, users and route blocks */
+
+/* A network: address in network order, v4 as ::ffff:a.b.c.d, prefix 0-128. */
+struct conf_net {
+	struct in6_addr addr;
+	unsigned prefix;
+};
+
+/* A list of words; all strings belong to the configuration. */
+struct conf_list {
+	char **words;
+	size_t n;
+};
+
+struct conf_deny {
+	bool is_sender;          /* "deny sender PATTERN" */
+	struct conf_net net;     /* "deny from ADDR|NET" */
+	char *pattern;           /* user@domain, @domain, with "*" as wildcard */
+	char *text;              /* what the client is told, or NULL */
+};
+
+enum conf_kind { LISTEN_MX, LISTEN_SUBMISSION, LISTEN_DEVICE, LISTEN_POP3,
+	LISTEN_IMAP, LISTEN_SUBMIT /* submit.sock: made by master, not written */ };
+
+struct conf_rate { uint32_t count, per_s; }; /* count 0: no limit */
+
+/* Defaults in parentheses. */
+struct conf_listen {
+	enum conf_kind kind;
+	uint16_t port;           /* required */
+	struct conf_list addresses; /* all of IPv4 and IPv6 */
+	char *tls;               /* name of a tls block (next issue) */
+	uint64_t size;           /* SIZE limit in octets (50M) */
+	struct conf_deny *denies;
+	size_t ndenies;
+	struct conf_net *from;   /* device: who may */
+	size_t nfrom;
+	struct conf_list to;     /* device: domains, or "any" */
+	struct conf_rate limit;  /* device: letters per client address */
+	uint32_t connections;    /* all clients together (10000) */
+	uint32_t client_connections; /* one address (50; pop3 20) */
+	uint32_t recipients;     /* per transaction (1000) */
+	uint32_t errors;         /* 5xx before the session ends (20) */
+	uint32_t junk;           /* unknown or empty commands likewise (20) */
+	uint32_t hops;           /* Received fields that end a loop (50) */
+	uint32_t workers;        /* processes (1) */
+	int index;               /* place in conf.listens: names its descriptor */
+};
+
+enum conf_store { STORE_MBOX, STORE_MAILDIR };
+
+struct conf_users {
+	char *name;
+	bool system;             /* NSS and shadow */
+	char *file;              /* users file, or NULL */
+	char *owner;             /* all mailboxes belong to this account */
+	enum conf_store store;
+	char *path;              /* mailbox path with %d %u, or NULL: PATH_MAIL/%u */
+	uint64_t quota;          /* octets, 0: none */
+};
+
+struct conf_domain {
+	struct conf_list names;  /* lower case */
+	char *users;             /* name of a users block, or NULL */
+	bool is_default;         /* login names without @ */
+	char *aliases;           /* file, or NULL */
+	char *aliases_as;        /* account that runs its commands, or NULL */
+	char *subaddress;        /* separator characters, or NULL */
+	char *catchall;          /* address, or NULL */
+	char *relay_to;          /* next hop HOST[:PORT] or lmtp:..., or NULL */
+	bool recipients_any;     /* relay domain: take every recipient */
+};
+
+struct conf_relay {
+	bool has_source4, has_source6;
+	struct in_addr source4;
+	struct in6_addr source6;
+	char *helo;              /* host */
+	uint32_t connections;    /* per destination (20) */
+	uint32_t workers;        /* processes (1) */
+	uint32_t limit;          /* all outbound connections (500) */
+};
+
+enum conf_via { VIA_MX, VIA_SMARTHOST, VIA_LMTP, VIA_REFUSE };
+
+struct conf_route {
+	struct conf_list from;   /* empty: any; @domain, user@domain, .domain */
+	struct conf_list to;     /* empty: any; domain, .domain, user@domain */
+	enum conf_via via;
+	char *host;              /* smarthost, lmtp to TCP */
+	uint16_t port;           /* 25; lmtp 24 */
+	char *path;              /* lmtp to a Unix socket */
+	uint32_t connections;    /* 0: as in relay { } */
+	bool ipv6;               /* (yes) */
+	int index;               /* place in conf.routes */
+};
+
+struct conf_queue {
+	int64_t keep_s;          /* 5d */
+	int64_t warn_s;          /* 4h; 0: never */
+	int64_t retry_s[16];     /* 5m 10m 20m 40m 1h 2h 4h; the last repeats */
+	size_t nretry;
+	unsigned reserve_percent; /* of the file system kept free (10) */
+	uint64_t segment;        /* octets (64M) */
+	uint32_t local;          /* mailboxes written at once (50) */
+};
+
+struct conf_dns {
+	struct conf_list forward; /* ADDR:PORT; empty: builtin recursion */
+	char *records;           /* test only: a zone-like file */
+};
+
+enum conf_log_to { LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_FILE };
+
+struct conf_log {
+	enum conf_log_to to;
+	char *facility;          /* mail */
+	char *dir;               /* for file */
+	bool json;
+	int64_t keep_s;          /* 30d */
+	uint64_t keep_octets;    /* 1G */
+};
+
+struct conf_identity { char *role; uid_t uid; gid_t gid; };
+
+struct conf {
+	char *host, *contact;
+	struct conf_listen *listens;   size_t nlistens;
+	struct conf_users *users;      size_t nusers;
+	struct conf_domain *domains;   size_t ndomains;
+	struct conf_relay relay;
+	struct conf_route *routes;     size_t nroutes;
+	struct conf_queue queue;
+	struct conf_dns dns;
+	struct conf_log log;
+	/* test only, accepted below --test DIR alone */
+	struct conf_identity *identities; size_t nidentities;
+	bool privileges_none, login_clear, allow_loopback;
+	uint16_t mx_port;        /* "via mx { port N }": 0 = 25 */
+	void *arena;             /* owns every string and array above */
+};
+
+/* One complaint about a configuration: all are reported, not the first alone. */
+struct conf_error {
+	char file[256];
+	unsigned line, column;
+	char text[400];          /* what is wrong, what was meant perhaps */
+};
+
+struct conf_errors {
+	struct conf_error *list;
+	size_t n;
+};
+
+/*
+ * conf_load - reads path and what it includes, checks everything.
+ * test_dir: NULL, or the folder of --test (test-only statements allowed; paths
+ * must lie below it). Returns a configuration, or NULL with *errors filled.
+ * conf_errors_clear frees the errors.
+ */
+struct conf *conf_load(const char *path, const char *test_dir,
+    struct conf_errors *errors);
+
+/* conf_parse - the same from memory, without includes; name is for errors. */
+struct conf *conf_parse(struct span text, const char *name, bool test,
+    struct conf_errors *errors);
+
+void conf_free(struct conf *c);
+void conf_errors_clear(struct conf_errors *errors);
+
+/*
+ * conf_format - canonical text of the statements that a role needs (a ROLE_
+ * number of lib/privsep/roles.h; 0: everything). Defaults are written out.
+ * Reading it again gives the same configuration. Returns 0, or -1 (ENOBUFS).
+ */
+int conf_format(const struct conf *c, unsigned role, struct buf *out);
+
+/* conf_domain_find - the domain block that names this domain, or NULL. */
+const struct conf_domain *conf_domain_find(const struct conf *c,
+    struct span domain);
+const struct conf_users *conf_users_find(const struct conf *c,
+    const char *name);
+
+/*
+ * conf_route_find - first match for this letter (reverse-path and final address
+ * as text "local@domain"); a domain with "relay to" comes before the routes and
+ * is given as a route of its own. NULL: no route (5.4.4); without any route
+ * statement everything goes via mx.
+ */
+const struct conf_route *conf_route_find(const struct conf *c,
+    struct span from, struct span to);
+
+/* conf_net_match - is the address (v4-mapped or v6) within the network? */
+bool conf_net_match(const struct conf_net *n, const struct in6_addr *a);
+
+/* conf_pattern_match - user@domain against a pattern with "*"; case aside in
+ * the domain. O(pattern x text), no recursion. */
+bool conf_pattern_match(const char *pattern, struct span address);
+
+#endif
