@@ -76,7 +76,7 @@ void log_stderr_level(enum log_level level);
 /*
  * Free text for what has no event of its own: EV_NOTE, EV_WARNING, EV_ERROR.
  * log_warn adds strerror(errno), log_warnx does not; log_info is for rare
- * milestones. fatal and fatalx log and exit 1 (fatal_code: with that status):
+ * milestones. fatal and fatalx log and exit 1:
  * for start-up and our own bugs alone, never for what a client sent.
  */
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
