@@ -135,7 +135,8 @@ struct outcome {
 	struct span status, host, reply;
 };
 
-/* A recipient that EXPAND adds; its number must be free in the letter. */
+/* A recipient that EXPAND adds; its number must be above all others of the
+ * letter, those of earlier EXPANDs included: numbers ascend in order of calls. */
 struct final {
 	uint32_t number, parent;
 	uint8_t depth, kind, notify;
@@ -162,12 +163,19 @@ struct control {
 /*
  * The same changes that the records make when they are read back. The
  * scheduler applies them to its letter when (or after) it has them written.
- * An unknown recipient number is skipped; a final whose number is taken too.
+ * An unknown recipient number is skipped, and a final whose number is not above
+ * the others.
  */
 void letter_apply_outcome(struct letter *l, const struct outcome *o);
 void letter_apply_expand(struct letter *l, const uint32_t *parents, size_t n,
     const struct final *finals, size_t nfinals);
 void letter_apply_control(struct letter *l, const struct control *c);
+
+/* The steps of the above, for the reader of records. letter_place_rcpt: a
+ * recipient with a number above all others, else NULL. */
+void letter_expand_parent(struct letter *l, uint32_t number);
+void letter_expand_final(struct letter *l, const struct final *f);
+struct rcpt *letter_place_rcpt(struct letter *l, uint32_t number);
 
 /* letter_domain - the part behind the last "@" of an address, or empty. */
 struct span letter_domain(struct span addr);
