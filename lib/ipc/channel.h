@@ -37,7 +37,8 @@ struct channel {
 	/* the peer is gone or broke the contract: the channel is already closed
 	 * (requests answered with NULL); may be NULL */
 	void (*on_lost)(void *arg, struct channel *ch);
-	void *user;            /* the owner's: anything about this peer */
+	void *user;            /* the program's: anything about this peer */
+	void *owner;           /* daemon.c's */
 	/* private */
 	int fd;
 	struct watch watch;

@@ -37,7 +37,8 @@ struct daemon_status { const char *key; uint64_t value; };
 
 struct daemon_spec {
 	enum role role;
-	const struct ipc_handler *master_handlers; /* beyond those of daemon.c */
+	/* beyond those of daemon.c; their arg is the struct daemon */
+	const struct ipc_handler *master_handlers;
 	const struct daemon_peer *peers;           /* ends with ROLE_NONE */
 	/* before privileges are dropped, with configuration and files there but no
 	 * byte of the network read: open what needs names or rights. NULL or 0/-1 */
@@ -71,6 +72,9 @@ struct daemon {
 	struct channel *peers[DAEMON_PEERS_MAX]; /* by slot, NULL when unused */
 	size_t npeers;
 	bool started, draining, stopping;
+	/* private */
+	struct waiting_peer *waiting;
+	struct conf *next_conf;
 	char complaint[IPC_TEXT_MAX];
 	struct buf conf_text;
 };
@@ -91,5 +95,12 @@ struct channel *daemon_peer(struct daemon *d, enum role role, unsigned instance)
 
 /* daemon_peer_count - how many processes of that role were ever announced. */
 unsigned daemon_peer_count(const struct daemon *d, enum role role);
+
+/*
+ * daemon_root_open - a descriptor of the folder that is this role's root: after
+ * the drop "/" of the chroot, under "privileges none" the folder itself.
+ * Returns -1 with errno. Only for roles with a folder (queued, deliver, logd).
+ */
+int daemon_root_open(const struct daemon *d);
 
 #endif

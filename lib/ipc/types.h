@@ -92,7 +92,10 @@ enum ipc_type {
 
 	/* deliver - master */
 	IPC_CHILD_ASK,    /* str user, u8 flags CHILD_F_ */
-	IPC_CHILD,        /* reply: u8 ok, str complaint; fd when ok */
+	IPC_CHILD,        /* reply: u8 ok, str complaint, str file name of the
+	                   * INBOX below the mail folder ("": lies elsewhere and
+	                   * is locked by its owner); fd when ok */
+	IPC_LOCK_PEER,    /* str file name likewise; fd: a pop3d -u's channel */
 
 	/* deliver -u, pop3d -u - deliver */
 	IPC_LOCK,         /* - : the dotlock of the one mailbox of this channel */
@@ -110,7 +113,7 @@ enum ipc_type {
 	IPC_FORK,         /* account: str user, u32 uid, u32 gid, str home,
 	                   * str mailbox path, str index path, u64 quota,
 	                   * u8 flags CHILD_F_, u32 mail gid; fd: its channel */
-	IPC_FORK_LOCK,    /* as the next message of the same fork: u32 pid;
+	IPC_FORK_LOCK,    /* - : just before the IPC_FORK that it belongs to;
 	                   * fd: the child's channel to deliver */
 	IPC_FORKED,       /* reply: u32 pid, or 0 and str complaint */
 	IPC_CHILD_EXIT,   /* u32 pid, u32 wait status */
@@ -179,7 +182,8 @@ enum { JOB_F_UTF8 = 1, JOB_F_8BIT = 2, JOB_F_CHECK = 4 /* earlier attempt may
 enum { OUTCOME_DELIVERED = 1, OUTCOME_RELAYED, OUTCOME_DEFERRED,
 	OUTCOME_FAILED, OUTCOME_FORWARDED };
 
-enum { CHILD_F_COMMANDS = 1 /* an account of an "as USER" table */ };
+enum { CHILD_F_COMMANDS = 1 /* an account of an "as USER" table */,
+	CHILD_F_DOTLOCK = 2 /* its INBOX is locked through deliver */ };
 enum { ACCOUNT_OK, ACCOUNT_UNKNOWN, ACCOUNT_TEMP };
 enum { AUTH_OK, AUTH_FAIL, AUTH_TEMP, AUTH_IN_USE };
 enum { PW_OK, PW_NONE, PW_WRONG, PW_TEMP };

@@ -8,8 +8,11 @@
 #include "lib/buf.h"
 #include "lib/ipc/types.h"
 
+struct channel;
+
 /* One message as it came in; the body is borrowed until the handler returns. */
 struct ipc_msg {
+	struct channel *ch;    /* over which it came */
 	uint16_t type;
 	uint32_t request;      /* 0: none */
 	uint32_t session;
@@ -46,7 +49,6 @@ bool ipc_ok(const struct ipc_reader *r);
  * A body being written straight into a channel's output (ipc_begin, see
  * channel.h). Sticky likewise: a failure shows at ipc_end().
  */
-struct channel;
 struct ipc_writer {
 	struct channel *ch;
 	struct buf *b;

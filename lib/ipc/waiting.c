@@ -1,0 +1,183 @@
+/*
+ * lib/ipc/waiting.c - `deliver -s` and `pop3d -s`: fork on master's word. What is
+ * forked becomes the user, and only then runs child_main and reads.
+ */
+#include "lib/ipc/waiting.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "lib/ipc/daemon.h"
+#include "lib/log.h"
+
+/* Where a child finds its two descriptors; everything above is closed. */
+#define CHILD_PEER_FD 3
+#define CHILD_LOCK_FD 4
+
+struct waiting {
+	struct daemon d;
+	const struct waiting_spec *spec;
+	int lock;              /* came with IPC_FORK_LOCK, for the next fork */
+};
+
+/* Moves fd to the number at, which may hold something else of no more use. */
+static void
+fd_move(int fd, int at)
+{
+	if (fd == at)
+		fcntl(fd, F_SETFD, 0);
+	else if (dup2(fd, at) == -1)
+		_exit(70);
+}
+
+static void
+child_descriptors(int peer, int lock)
+{
+	/* out of the way first: either may sit on the other's number */
+	if (lock != -1 && (lock = fcntl(lock, F_DUPFD, 16)) == -1)
+		_exit(70);
+	if ((peer = fcntl(peer, F_DUPFD, 16)) == -1)
+		_exit(70);
+	fd_move(peer, CHILD_PEER_FD);
+	if (lock != -1)
+		fd_move(lock, CHILD_LOCK_FD);
+	if (syscall(SYS_close_range,
+	    lock == -1 ? CHILD_LOCK_FD : CHILD_LOCK_FD + 1, ~0U, 0) == -1)
+		_exit(70);
+}
+
+static void
+child_run(struct waiting *w, const struct account *a, int peer)
+{
+	const struct waiting_spec *spec = w->spec;
+	int lock = w->lock == -1 ? -1 : CHILD_LOCK_FD;
+
+	log_init(role_name(spec->child));
+	child_descriptors(peer, w->lock);
+	signal(SIGCHLD, SIG_DFL);
+	if (role_row(spec->child)->no_new_privs &&
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		_exit(70);
+	if (!w->d.id.none &&
+	    privsep_become(a->uid, a->gid, a->mail_gid) == -1) {
+		log_warn("becoming %s (uid %u)", a->user, (unsigned)a->uid);
+		_exit(70);
+	}
+	_exit(spec->child_main(a, CHILD_PEER_FD, lock, w->d.conf->host,
+	    w->d.test));
+}
+
+static int
+account_read(struct ipc_reader *rd, struct account *a)
+{
+	struct span user = ipc_get_span(rd, IPC_PATH_MAX);
+	struct span home, mailbox, index;
+
+	a->uid = ipc_get_u32(rd);
+	a->gid = ipc_get_u32(rd);
+	home = ipc_get_span(rd, IPC_PATH_MAX);
+	mailbox = ipc_get_span(rd, IPC_PATH_MAX);
+	index = ipc_get_span(rd, IPC_PATH_MAX);
+	a->quota = ipc_get_u64(rd);
+	a->flags = ipc_get_u8(rd);
+	a->mail_gid = ipc_get_u32(rd);
+	if (!ipc_at_end(rd) ||
+	    span_copy(user, a->user, sizeof(a->user)) == -1 ||
+	    span_copy(home, a->home, sizeof(a->home)) == -1 ||
+	    span_copy(mailbox, a->mailbox, sizeof(a->mailbox)) == -1 ||
+	    span_copy(index, a->index, sizeof(a->index)) == -1)
+		return -1;
+	return 0;
+}
+
+static int
+on_fork(void *arg, struct ipc_msg *m)
+{
+	struct daemon *d = arg;
+	struct waiting *w = d->arg;
+	struct ipc_reader rd = ipc_reader(m);
+	const char *complaint = "";
+	struct ipc_writer out;
+	struct account a;
+	pid_t pid;
+
+	if (account_read(&rd, &a) == -1 || m->fd == -1)
+		return -1;
+	if ((pid = fork()) == 0)
+		child_run(w, &a, m->fd);
+	if (pid == -1) {
+		complaint = strerror(errno);
+		log_warn("fork for %s", a.user);
+		pid = 0;
+	}
+	if (w->lock != -1) {
+		close(w->lock);
+		w->lock = -1;
+	}
+	out = ipc_reply_begin(&d->master, m, IPC_FORKED);
+	ipc_put_u32(&out, (uint32_t)pid);
+	ipc_put_str(&out, complaint);
+	ipc_end(&out);
+	return 0;
+}
+
+static int
+on_fork_lock(void *arg, struct ipc_msg *m)
+{
+	struct daemon *d = arg;
+	struct waiting *w = d->arg;
+
+	if (m->fd == -1 || w->lock != -1)
+		return -1;
+	w->lock = ipc_take_fd(m);
+	return 0;
+}
+
+static void
+on_child(void *arg)
+{
+	struct waiting *w = arg;
+	struct ipc_writer out;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		out = ipc_begin(&w->d.master, IPC_CHILD_EXIT, 0, 0);
+		ipc_put_u32(&out, (uint32_t)pid);
+		ipc_put_u32(&out, (uint32_t)status);
+		ipc_end(&out);
+	}
+}
+
+static void
+start(void *arg)
+{
+	struct waiting *w = arg;
+
+	loop_signal(&w->d.loop, SIGCHLD, on_child, w);
+}
+
+int
+waiting_main(const struct waiting_spec *spec)
+{
+	static const struct ipc_handler handlers[] = {
+		{ IPC_FORK,      on_fork },
+		{ IPC_FORK_LOCK, on_fork_lock },
+		IPC_HANDLERS_END
+	};
+	struct daemon_spec ds = {
+		.role = spec->role,
+		.master_handlers = handlers,
+		.start = start,
+	};
+	struct waiting w = { .spec = spec, .lock = -1 };
+
+	return daemon_main(&ds, &w.d, &w);
+}
