@@ -117,8 +117,9 @@ struct store_letter {
 int store_append(struct store *s, struct store_letter *letters, size_t n);
 
 /*
- * store_sync - takes in what others have changed. Sequence numbers change with
- * this call alone, with store_append and store_expunge. Returns 0, or -1 with
+ * store_sync - takes in what others have changed. Sequence numbers may change
+ * with this call, store_append, store_expunge and store_read: a session keeps
+ * UIDs. Returns 0, or -1 with
  * errno as store_open. store_changed - would it find anything? Two stat calls,
  * no lock: what a session asks while it idles (the watch of this back end).
  */
@@ -166,14 +167,15 @@ struct store_reader {
 };
 
 /*
- * store_read_begin - sets r to the first octet of letter seq. Returns 0, or -1.
+ * store_read_begin - sets r to the first octet of the letter with this UID.
+ * Returns 0, or -1 with errno ESTALE: there is none.
  * store_read - adds the next piece to out, at least one whole line or `want`
  * octets while there are any, at most about want octets; CRLF line ends, mboxrd
  * quoting undone, without state lines. out->max must exceed 2 * want + 1024.
  * Returns 1 when more is to come, 0 at the letter's end, -1 with errno: ESTALE
  * when the letter is no longer there (as it was).
  */
-int store_read_begin(struct store *s, uint32_t seq, struct store_reader *r);
+int store_read_begin(struct store *s, uint32_t uid, struct store_reader *r);
 int store_read(struct store *s, struct store_reader *r, struct buf *out,
     size_t want);
 
