@@ -50,8 +50,7 @@ handlers_check(enum role self, enum role peer, const struct ipc_handler *h)
 	}
 	for (t = IPC_NONE + 1; t < IPC_TYPE_MAX; t++) {
 		const struct ipc_rule *r = ipc_rule(t);
-		bool may = (r->from & ROLE_BIT(peer)) != 0 &&
-		    (r->to & ROLE_BIT(self)) != 0 && !r->reply;
+		bool may = !r->reply && ipc_admit(t, peer, self, r->min, r->fd);
 
 		if (may != has[t])
 			fatalx("%s %s a handler for %s from %s",

@@ -18,8 +18,9 @@
 /* A configuration of 100,000 lines is a mistake; a big one has a few thousand. */
 #define CONF_TEXT_MAX (16u * 1024 * 1024)
 #define STATUS_MAX    64
+#define CTL_MAX       8 /* admins' commands served at once */
 
-static int on_hello(void *, struct ipc_msg *);
+static int on_welcome(void *, struct ipc_msg *);
 static int on_conf(void *, struct ipc_msg *);
 static int on_identity(void *, struct ipc_msg *);
 static int on_peer(void *, struct ipc_msg *);
@@ -31,7 +32,7 @@ static int on_stop(void *, struct ipc_msg *);
 static int on_status_ask(void *, struct ipc_msg *);
 
 static const struct ipc_handler common[] = {
-	{ IPC_HELLO,      on_hello },
+	{ IPC_WELCOME,    on_welcome },
 	{ IPC_CONF,       on_conf },
 	{ IPC_IDENTITY,   on_identity },
 	{ IPC_PEER,       on_peer },
@@ -151,6 +152,20 @@ peer_up(struct daemon *d, enum role role, unsigned instance, int fd)
 		spec->on_up(d->arg, ch);
 }
 
+/* An admin's command takes whichever place is free, or finds none. */
+static unsigned
+ctl_instance(const struct daemon *d)
+{
+	const struct channel *ch;
+	unsigned i;
+
+	for (i = 0; i < CTL_MAX; i++)
+		if ((ch = peer_find(d, ROLE_CTL, i)) == NULL ||
+		    !channel_is_open(ch))
+			break;
+	return i;
+}
+
 static int
 on_peer(void *arg, struct ipc_msg *m)
 {
@@ -162,6 +177,8 @@ on_peer(void *arg, struct ipc_msg *m)
 
 	if (!ipc_at_end(&rd) || m->fd == -1 || peer_spec(d, role) == NULL)
 		return -1;
+	if (role == ROLE_CTL && (instance = ctl_instance(d)) == CTL_MAX)
+		return 0; /* closed: the command sees the end at once */
 	if (d->started) {
 		peer_up(d, role, instance, ipc_take_fd(m));
 		return 0;
@@ -174,7 +191,7 @@ on_peer(void *arg, struct ipc_msg *m)
 }
 
 static int
-on_hello(void *arg, struct ipc_msg *m)
+on_welcome(void *arg, struct ipc_msg *m)
 {
 	struct daemon *d = arg;
 	struct ipc_reader rd = ipc_reader(m);

@@ -24,7 +24,8 @@
 static const struct { const char *name; struct ipc_rule r; } rules[] = {
 #define R(type, ...) [IPC_##type] = { #type, { __VA_ARGS__ } }
 	/*              from        to          min max      fd  reply more */
-	R(HELLO,        MASTER | CHILD | B(CTL), MASTER | CHILD, 9, 256, NO, NO, NO),
+	R(HELLO,        CHILD | B(CTL), MASTER, 9, 256,      NO, NO, NO),
+	R(WELCOME,      MASTER,     CHILD,      9, 256,      NO, NO, NO),
 	R(CONF,         MASTER,     CHILD,      5, MAXI,     NO, NO, NO),
 	R(CONF_DONE,    CHILD,      MASTER,     5, 1 + TEXT, NO, NO, NO),
 	R(IDENTITY,     MASTER,     CHILD,      14, 512,     NO, NO, NO),
@@ -37,7 +38,7 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(STATUS_ASK,   MASTER,     CHILD,      0, 0,        NO, NO, NO),
 	R(STATUS,       CHILD,      MASTER,     2, 4096,     NO, REPLY, NO),
 
-	R(EVENT,        LOGGER,     B(LOGD),    26, 26 + 4000, NO, NO, NO),
+	R(EVENT,        MASTER | LOGGER, B(LOGD), 26, 26 + 4000, NO, NO, NO),
 
 	R(RCPT_ASK,     B(SMTPD),   B(AUTHD),   13, 1 + 3 * PATH, NO, NO, NO),
 	R(RCPT_ANSWER,  B(AUTHD),   B(SMTPD),   9, 32 + TEXT, NO, REPLY, NO),
@@ -137,6 +138,10 @@ ipc_admit(unsigned type, enum role from, enum role to, size_t body, bool fd)
 {
 	const struct ipc_rule *r = ipc_rule(type);
 
+	/* Programs that master introduced to each other need no greeting. */
+	if (type == IPC_HELLO && from != ROLE_MASTER && to != ROLE_MASTER &&
+	    from != ROLE_CTL)
+		return false;
 	return r != NULL && (r->from & ROLE_BIT(from)) != 0 &&
 	    (r->to & ROLE_BIT(to)) != 0 && body >= r->min && body <= r->max &&
 	    (!fd || r->fd);

@@ -26,7 +26,9 @@ enum ipc_type {
 	IPC_NONE,
 
 	/* master - all */
-	IPC_HELLO,        /* u16 version, u8 role, u16 instance, str package */
+	IPC_HELLO,        /* to master: u16 version, u8 role, u16 0, str package */
+	IPC_WELCOME,      /* from master: u16 version, u8 role, u16 instance, str
+	                   * package; other versions end here */
 	IPC_CONF,         /* u8 last, str text: pieces of the configuration */
 	IPC_CONF_DONE,    /* reply: u8 ok, str complaint */
 	IPC_IDENTITY,     /* u32 uid, u32 gid, u8 none, str root, u8 test */
