@@ -25,7 +25,7 @@
 #define CACHE_OCTETS  (32u << 20)
 #define CHECKPOINT_KB (16u << 10)
 /* Largest value of ours: see ENTRY_OCTETS_MAX in queued/entry.h. */
-#define VALUE_MAX     (64u << 10)
+#define VALUE_MAX     (512u << 10)
 
 struct index {
 	DB_ENV *env;
@@ -241,15 +241,15 @@ bdb_scan(struct index *ix, enum index_table t, struct span from, index_fn *fn,
 	return closed == 0 ? 0 : fail(ix, "close cursor", closed);
 }
 
-static u_int32_t
+static uint64_t
 checkpoint_lsn(struct index *ix)
 {
 	DB_TXN_STAT *st;
-	u_int32_t lsn;
+	uint64_t lsn;
 
 	if (ix->env->txn_stat(ix->env, &st, 0) != 0)
 		return 0;
-	lsn = st->st_last_ckp.file * 31 + st->st_last_ckp.offset;
+	lsn = (uint64_t)st->st_last_ckp.file << 32 | st->st_last_ckp.offset;
 	free(st);
 	return lsn;
 }
@@ -257,7 +257,7 @@ checkpoint_lsn(struct index *ix)
 static int
 bdb_sync(struct index *ix, bool now)
 {
-	u_int32_t before = checkpoint_lsn(ix);
+	uint64_t before = checkpoint_lsn(ix);
 	int rv;
 
 	rv = ix->env->txn_checkpoint(ix->env, now ? 0 : CHECKPOINT_KB, 0,
