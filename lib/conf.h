@@ -109,6 +109,8 @@ struct conf_route {
 	char *path;              /* lmtp to a Unix socket */
 	uint32_t connections;    /* 0: as in relay { } */
 	bool ipv6;               /* (yes) */
+	char *text;              /* refuse: why */
+	bool implied;            /* of "relay to", or the standard one */
 	int index;               /* place in conf.routes */
 };
 
@@ -200,9 +202,9 @@ const struct conf_users *conf_users_find(const struct conf *c,
 
 /*
  * conf_route_find - first match for this letter (reverse-path and final address
- * as text "local@domain"); a domain with "relay to" comes before the routes and
- * is given as a route of its own. NULL: no route (5.4.4); without any route
- * statement everything goes via mx.
+ * as text "local@domain"). conf.routes begins with one route for each domain
+ * with "relay to", and without any route statement ends with "to any via mx".
+ * NULL: no route (5.4.4).
  */
 const struct conf_route *conf_route_find(const struct conf *c,
     struct span from, struct span to);

@@ -193,7 +193,7 @@ filter_fill(struct index *ix)
 }
 
 uint32_t
-index_twin(struct index *ix, const uint8_t *digest)
+ix_twin(struct index *ix, const uint8_t *digest)
 {
 	uint32_t i, next = 0;
 	struct ix_rec r;

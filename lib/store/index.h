@@ -111,10 +111,6 @@ uint32_t index_count(const struct index *ix);
 void index_get(const struct index *ix, uint32_t i, struct ix_rec *out);
 uint32_t index_find(const struct index *ix, uint32_t uid);
 
-/* index_twin - the counter for a letter of this digest that is now added: one
- * above the highest of those that are here. */
-uint32_t index_twin(struct index *ix, const uint8_t *digest);
-
 /* index_token - is the token of a letter here, or one that was? Its UID is
  * written to *uid (0: gone). An all-zero token is never known. */
 bool index_token(const struct index *ix, const uint8_t *token, uint32_t *uid);
@@ -123,10 +119,10 @@ bool index_token(const struct index *ix, const uint8_t *token, uint32_t *uid);
  * Writing, with the lock held: put deltas together, then index_commit writes
  * them at once and takes them in. Not synced: what a crash takes away is read
  * from the mailbox again, and UIDs were promised durably before. index_add
- * sets uid and modseq of the record. index_reserve comes before n of them.
+ * sets the UIDs and twins of n records. index_reserve comes before it.
  */
 int index_reserve(struct index *ix, uint32_t n);
-void index_add(struct index *ix, struct ix_rec *rec);
+void index_add(struct index *ix, struct ix_rec *recs, uint32_t n);
 void index_put_flags(struct index *ix, uint32_t first, uint32_t last,
     uint32_t add, uint32_t remove);
 void index_put_expunge(struct index *ix, uint32_t first, uint32_t last);

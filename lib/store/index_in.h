@@ -38,6 +38,10 @@ size_t ix_replay(struct index *ix, const uint8_t *p, size_t len);
 int ix_boot_check(struct index *ix);
 uint64_t ix_boot(void);
 
+/* ix_twin - the counter for a letter of this digest that is now added: one
+ * above the highest of those that are here. */
+uint32_t ix_twin(struct index *ix, const uint8_t *digest);
+
 /* ix_filter_add - this digest is here now (if there is a filter yet). */
 void ix_filter_add(struct index *ix, const uint8_t *digest);
 

@@ -35,13 +35,23 @@ delta_put(struct index *ix, enum ix_delta type, const uint8_t *p, size_t len)
 }
 
 void
-index_add(struct index *ix, struct ix_rec *rec)
+index_add(struct index *ix, struct ix_rec *recs, uint32_t n)
 {
 	uint8_t p[IX_RECORD_OCTETS];
+	struct ix_rec *r;
+	uint32_t i, j;
 
-	rec->uid = index_next_uid(ix);
-	ix_rec_encode(rec, p);
-	delta_put(ix, IX_APPEND, p, sizeof(p));
+	for (i = 0; i < n; i++) {
+		r = &recs[i];
+		r->uid = index_next_uid(ix);
+		r->twin = ix_twin(ix, r->digest);
+		for (j = 0; j < i; j++)
+			if (memcmp(recs[j].digest, r->digest,
+			    IX_DIGEST_OCTETS) == 0 && recs[j].twin >= r->twin)
+				r->twin = recs[j].twin + 1;
+		ix_rec_encode(r, p);
+		delta_put(ix, IX_APPEND, p, sizeof(p));
+	}
 }
 
 uint32_t

@@ -163,15 +163,17 @@ struct store_reader {
 	uint64_t at;     /* octets of the stored letter already passed */
 	uint64_t octets; /* of the stored letter: a change ends the reading */
 	bool in_header;  /* state lines are still to be left out */
-	bool bol;        /* at the begin of a line */
+	bool in_line;    /* the last piece was cut inside a line */
+	bool skipping;   /* that line is one to be left out */
 };
 
 /*
  * store_read_begin - sets r to the first octet of the letter with this UID.
  * Returns 0, or -1 with errno ESTALE: there is none.
- * store_read - adds the next piece to out, at least one whole line or `want`
- * octets while there are any, at most about want octets; CRLF line ends, mboxrd
- * quoting undone, without state lines. out->max must exceed 2 * want + 1024.
+ * store_read - adds the next piece to out, whole lines out of `want` octets (at
+ * most 256 KiB, or less: a longer line comes in pieces); CRLF line ends, mboxrd
+ * quoting undone, without state lines. out needs room
+ * for 2 * want + 2 octets.
  * Returns 1 when more is to come, 0 at the letter's end, -1 with errno: ESTALE
  * when the letter is no longer there (as it was).
  */
