@@ -1,0 +1,351 @@
+/*
+ * lib/store/mbox_text.c - the text of a letter as it is stored, made anew from
+ * what the queue gave, block by block; and, after a crash, the question whether
+ * that very text already lies in the mailbox, whole or in part.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/mem.h"
+#include "lib/store/file.h"
+#include "lib/store/mbox_in.h"
+#include "lib/store/scan.h"
+
+enum { TEXT_HEAD, TEXT_BODY, TEXT_END, TEXT_DONE };
+
+void
+letter_begin(struct letter_text *t, const struct store_letter *l)
+{
+	static const struct mbox_encoder enc = MBOX_ENCODER_INIT;
+
+	memset(t, 0, sizeof(*t));
+	t->l = l;
+	t->enc = enc;
+	t->stage = TEXT_HEAD;
+}
+
+void
+letter_clear(struct letter_text *t)
+{
+	x_free(&t->in);
+}
+
+uint64_t
+letter_octets(const struct store_letter *l)
+{
+	return l->head.len + (l->text_fd == -1 ? l->text.len : l->text_len);
+}
+
+/* From memory: a block, cut behind its last line end. */
+static struct span
+piece_of_span(struct letter_text *t)
+{
+	struct span s = span_from(t->l->text, (size_t)t->at);
+	const char *nl;
+
+	if (s.len > MBOX_BLOCK) {
+		nl = memrchr(s.p, '\n', MBOX_BLOCK);
+		s.len = nl != NULL ? (size_t)(nl + 1 - s.p) : MBOX_BLOCK;
+	}
+	t->at += s.len;
+	return s;
+}
+
+/* From the file; what follows the last line end waits for the next block. */
+static int
+piece_of_file(struct letter_text *t, struct buf *out)
+{
+	uint64_t left = t->l->text_len - t->at;
+	size_t want, cut;
+	const char *nl;
+	ssize_t n;
+
+	if (t->in == NULL)
+		t->in = xmalloc(MBOX_BLOCK);
+	want = MBOX_BLOCK - t->held;
+	if (want > left)
+		want = (size_t)left;
+	n = file_read(t->l->text_fd, t->in + t->held, want,
+	    t->l->text_off + t->at);
+	if (n != (ssize_t)want) {
+		if (n != -1)
+			errno = EIO; /* the file is shorter than promised */
+		return -1;
+	}
+	t->at += want;
+	t->held += want;
+	nl = want < left ? memrchr(t->in, '\n', t->held) : NULL;
+	cut = nl != NULL ? (size_t)(nl + 1 - t->in) : t->held;
+	if (mbox_encode(&t->enc, span_make(t->in, cut), out) == -1)
+		return -1;
+	t->held -= cut;
+	memmove(t->in, t->in + cut, t->held);
+	return 0;
+}
+
+int
+letter_next(struct letter_text *t, struct buf *out)
+{
+	const struct store_letter *l = t->l;
+	bool more;
+
+	switch (t->stage) {
+	case TEXT_HEAD:
+		t->stage = TEXT_BODY;
+		if (mbox_from_format(out, l->from, l->arrived_s) == -1 ||
+		    mbox_encode(&t->enc, l->head, out) == -1)
+			return -1;
+		return 1;
+	case TEXT_BODY:
+		more = l->text_fd == -1 ? t->at < l->text.len
+		    : t->at < l->text_len || t->held > 0;
+		if (more && (l->text_fd == -1
+		    ? mbox_encode(&t->enc, piece_of_span(t), out)
+		    : piece_of_file(t, out)) == -1)
+			return -1;
+		if (more)
+			return 1;
+		t->stage = TEXT_END;
+		/* FALLTHROUGH */
+	case TEXT_END:
+		t->stage = TEXT_DONE;
+		return mbox_encode_end(&t->enc, out) == -1 ? -1 : 1;
+	}
+	return 0;
+}
+
+/* -- after a crash --------------------------------------------------------- */
+
+enum same { SAME_NOT, SAME_WHOLE, SAME_TORN };
+
+static bool
+all_nul(const char *p, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (p[i] != '\0')
+			return false;
+	return true;
+}
+
+/* Only NULs from here to the end of the file? A crash can leave that where the
+ * length was written and the blocks were not. */
+static bool
+nul_to_end(int fd, uint64_t at)
+{
+	char block[4096];
+	ssize_t n;
+
+	while ((n = file_read(fd, block, sizeof(block), at)) > 0) {
+		if (!all_nul(block, (size_t)n))
+			return false;
+		at += (size_t)n;
+	}
+	return n == 0;
+}
+
+static size_t
+common(const char *a, const char *b, size_t len)
+{
+	size_t i;
+
+	if (memcmp(a, b, len) == 0)
+		return len;
+	for (i = 0; a[i] == b[i]; i++)
+		;
+	return i;
+}
+
+/*
+ * Does the text of this letter lie at that place of the file? Whole: *octets
+ * is its length. Torn: a part of it, or NULs, and then the file ends.
+ */
+static enum same
+text_compare(struct store *s, const struct store_letter *l, uint64_t place,
+    uint64_t *octets)
+{
+	struct buf b = BUF_INIT(4 * MBOX_BLOCK);
+	enum same rv = SAME_WHOLE;
+	struct letter_text t;
+	char *p = xmalloc(4 * MBOX_BLOCK);
+	uint64_t at = place;
+	size_t same;
+	ssize_t n;
+	int more;
+
+	letter_begin(&t, l);
+	while (rv == SAME_WHOLE && (more = letter_next(&t, &b)) != 0) {
+		n = more == -1 ? -1 : file_read(s->fd, p, b.len, at);
+		if (n == -1) {
+			rv = SAME_NOT;
+			break;
+		}
+		same = common(p, buf_span(&b).p, (size_t)n);
+		if (same < b.len)
+			rv = nul_to_end(s->fd, at + same) ? SAME_TORN
+			    : SAME_NOT;
+		at += same;
+		buf_reset(&b);
+	}
+	*octets = at - place;
+	letter_clear(&t);
+	buf_clear(&b);
+	mem_free(p);
+	return rv;
+}
+
+/* Digest and length that the letter would have; -1 when it cannot be made. */
+static int
+rec_found(void *arg, struct ix_rec *rec)
+{
+	*(struct ix_rec *)arg = *rec;
+	return 0;
+}
+
+static int
+letter_record(const struct store_letter *l, struct ix_rec *out)
+{
+	struct buf b = BUF_INIT(4 * MBOX_BLOCK);
+	struct letter_text t;
+	struct scan sc;
+	int more, rv = -1;
+
+	memset(out, 0, sizeof(*out));
+	scan_init(&sc, rec_found, out);
+	scan_start(&sc, 0);
+	letter_begin(&t, l);
+	while ((more = letter_next(&t, &b)) == 1) {
+		if (scan_feed(&sc, buf_span(&b)) == -1)
+			break;
+		buf_reset(&b);
+	}
+	if (more == 0)
+		rv = scan_end(&sc);
+	letter_clear(&t);
+	scan_clear(&sc);
+	buf_clear(&b);
+	return rv;
+}
+
+static bool
+has_token(const struct ix_rec *r)
+{
+	static const uint8_t none[STORE_TOKEN_OCTETS];
+
+	return memcmp(r->token, none, sizeof(none)) != 0;
+}
+
+/* Is this the letter? Then its record gets the token. */
+static bool
+settle(struct store *s, struct store_letter *l, const struct ix_rec *r)
+{
+	uint64_t octets;
+
+	if (has_token(r) ||
+	    text_compare(s, l, r->place, &octets) != SAME_WHOLE)
+		return false;
+	index_put_token(&s->ix, r->uid, l->token);
+	l->was_there = true;
+	l->error = 0;
+	l->uid = r->uid;
+	return true;
+}
+
+/* Among letters that came in by a scan, and so without a token. */
+static int
+find_letter(struct store *s, struct store_letter *l)
+{
+	struct ix_rec want, r;
+	uint32_t i;
+
+	if (letter_record(l, &want) == -1)
+		return -1;
+	for (i = index_count(&s->ix); i-- > 0;) {
+		index_get(&s->ix, i, &r);
+		if (r.octets >= want.octets && memcmp(r.digest, want.digest,
+		    IX_DIGEST_OCTETS) == 0 && settle(s, l, &r))
+			return index_commit(&s->ix);
+	}
+	return 0;
+}
+
+/* A part of one of the letters at `place`, and then the end: cut it off. */
+static int
+cut_torn(struct store *s, struct store_letter *l, size_t n, uint64_t place)
+{
+	uint64_t octets;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (l[i].maybe_stored && !l[i].was_there &&
+		    text_compare(s, &l[i], place, &octets) == SAME_TORN)
+			return ftruncate(s->fd, (off_t)place);
+	return 0;
+}
+
+/* The last letter of the file, if it is none of which we know the token. */
+static int
+cut_last(struct store *s, struct store_letter *l, size_t n)
+{
+	struct ix_rec r, last = { 0 };
+	uint64_t octets;
+	uint32_t i;
+	size_t k;
+
+	for (i = 0; i < index_count(&s->ix); i++) {
+		index_get(&s->ix, i, &r);
+		if (last.uid == 0 || r.place > last.place)
+			last = r;
+	}
+	if (last.uid == 0)
+		return 0;
+	/* Whole, and a torn one behind it that has no From_ line yet. */
+	for (k = 0; k < n; k++)
+		if (l[k].was_there && l[k].uid == last.uid &&
+		    text_compare(s, &l[k], last.place, &octets) == SAME_WHOLE &&
+		    octets < last.octets)
+			return cut_torn(s, l, n, last.place + octets);
+	return has_token(&last) ? 0 : cut_torn(s, l, n, last.place);
+}
+
+int
+mbox_crash_check(struct store *s, struct store_letter *l, size_t n)
+{
+	const struct ix_seen *seen = &s->ix.seen;
+	struct ix_seen now;
+	bool any = false;
+	uint32_t uid;
+	size_t i;
+
+	if (index_refresh(&s->ix) == -1 || mbox_seen(s, &now) == -1)
+		return -1;
+	for (i = 0; i < n; i++) {
+		if (!l[i].maybe_stored)
+			continue;
+		if (index_token(&s->ix, l[i].token, &uid)) {
+			l[i].was_there = true;
+			l[i].error = 0;
+			l[i].uid = uid;
+		} else
+			any = true;
+	}
+	if (any && seen->inode == now.inode && now.size > seen->size &&
+	    cut_torn(s, l, n, seen->size) == -1)
+		return -1;
+	if (mbox_sync(s) == -1)
+		return -1;
+	if (!any)
+		return 0;
+	if (index_lock(&s->ix, s->conf.lock_wait_ms) == -1)
+		return -1;
+	for (i = 0; i < n; i++)
+		if (l[i].maybe_stored && !l[i].was_there &&
+		    find_letter(s, &l[i]) == -1)
+			break;
+	index_unlock(&s->ix);
+	if (i < n || cut_last(s, l, n) == -1)
+		return -1;
+	return mbox_sync(s);
+}
