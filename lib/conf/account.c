@@ -201,9 +201,7 @@ parse_relay_to(struct conf_parser *p, const struct conf_node *n, void *into)
 {
 	static const char *const to[] = { "to", NULL };
 	struct conf_domain *d = into;
-	const char *text;
-	uint16_t port;
-	char *host;
+	struct conf_route unused = { 0 };
 
 	if (conf_choose(p, n, 1, to) == -1)
 		return;
@@ -211,11 +209,7 @@ parse_relay_to(struct conf_parser *p, const struct conf_node *n, void *into)
 		conf_bad(p, n, 2, "a host is missing behind \"relay to\"");
 		return;
 	}
-	text = n->words[2].text;
-	if (strncmp(text, "lmtp:", 5) == 0)
-		text += 5;
-	if ((text == n->words[2].text || text[0] != '/') &&
-	    !conf_get_endpoint(p, n, 2, text, &host, &port))
+	if (!conf_relay_target(p, n, 2, n->words[2].text, &unused))
 		return;
 	d->relay_to = conf_dup(p->c, n->words[2].text);
 	conf_no_more(p, n, 3);

@@ -145,7 +145,7 @@ read_statement(struct lexer *x, struct conf_node *n)
 	while (x->at < x->end) {
 		skip_blank(x, comma); /* a list goes on in the next line */
 		if (x->at == x->end || *x->at == '\n' || *x->at == '}' ||
-		    *x->at == ';')
+		    *x->at == '{' || *x->at == ';')
 			break;
 		if (*x->at == ',') {
 			if (comma || n->nwords < 2)
@@ -154,10 +154,6 @@ read_statement(struct lexer *x, struct conf_node *n)
 			else
 				n->words[n->nwords - 1].comma = comma = true;
 			advance(x);
-		} else if (*x->at == '{') {
-			n->has_block = true;
-			n->first = read_block(x);
-			return;
 		} else if (n->nwords == CONF_WORDS_MAX) {
 			conf_bad_at(x->p, x->file, x->line, x->column,
 			    "more than %d words in one statement",
@@ -176,6 +172,10 @@ read_statement(struct lexer *x, struct conf_node *n)
 	}
 	if (x->at < x->end && *x->at == ';')
 		advance(x);
+	else if (x->at < x->end && *x->at == '{') {
+		n->has_block = true;
+		n->first = read_block(x);
+	}
 }
 
 /* Statements up to the closing brace (nest > 0) or the end of the text. */

@@ -145,8 +145,11 @@ bool conf_get_name(struct conf_parser *p, const struct conf_node *n, size_t i,
     char **out);
 bool conf_get_text(struct conf_parser *p, const struct conf_node *n, size_t i,
     char **out);
-/* HOST[:PORT], [ADDRESS]:PORT; *port is left alone when none is given */
-bool conf_get_endpoint(struct conf_parser *p, const struct conf_node *n,
+/* conf_take_... - the same of text, which stands in word i. An endpoint is
+ * HOST[:PORT] or [ADDRESS]:PORT; *port is left alone when none is given. */
+bool conf_take_path(struct conf_parser *p, const struct conf_node *n, size_t i,
+    const char *text, char **out);
+bool conf_take_endpoint(struct conf_parser *p, const struct conf_node *n,
     size_t i, const char *text, char **host, uint16_t *port);
 
 /* conf_is_host - a domain name or an address; conf_is_domain - a name alone. */
@@ -276,6 +279,11 @@ struct conf_via_options {
 	uint16_t port;
 	bool no_ipv6;
 };
+
+/* conf_relay_target - "relay to" TEXT, which stands in word i, as the way of a
+ * route: HOST[:PORT], lmtp:HOST[:PORT], lmtp:PATH. False after a complaint. */
+bool conf_relay_target(struct conf_parser *p, const struct conf_node *n,
+    size_t i, const char *text, struct conf_route *r);
 
 /* conf_routes_imply - adds the routes of relay domains and the standard one. */
 void conf_routes_imply(struct conf *c);

@@ -130,9 +130,9 @@ parse_next_hop(struct conf_parser *p, const struct conf_node *n, size_t i,
     const char *text, struct conf_route *r)
 {
 	if (r->via == VIA_LMTP && text[0] == '/')
-		return conf_get_path(p, n, i, &r->path);
+		return conf_take_path(p, n, i, text, &r->path);
 	r->port = r->via == VIA_LMTP ? LMTP_PORT : SMTP_PORT;
-	return conf_get_endpoint(p, n, i, text, &r->host, &r->port);
+	return conf_take_endpoint(p, n, i, text, &r->host, &r->port);
 }
 
 static bool
@@ -207,22 +207,28 @@ conf_parse_route(struct conf_parser *p, const struct conf_node *n, void *into)
 		parse_one(p, child);
 }
 
-/* What "relay to" names, as the way of a route; it was checked when read. */
+bool
+conf_relay_target(struct conf_parser *p, const struct conf_node *n, size_t i,
+    const char *text, struct conf_route *r)
+{
+	r->via = VIA_SMARTHOST;
+	if (strncmp(text, "lmtp:", 5) == 0) {
+		r->via = VIA_LMTP;
+		text += 5;
+	}
+	return parse_next_hop(p, n, i, text, r);
+}
+
+/* It was checked when it was read. */
 static void
 relay_target(struct conf *c, const char *text, struct conf_route *r)
 {
 	struct conf_errors errors = { 0 };
 	struct conf_parser p = { .c = c, .errors = &errors };
 	struct conf_word word = { .text = (char *)(uintptr_t)text };
-	struct conf_node n = { .file = "relay to", .words = &word,
-	    .nwords = 1 };
+	struct conf_node n = { .file = "", .words = &word, .nwords = 1 };
 
-	r->via = VIA_SMARTHOST;
-	if (strncmp(text, "lmtp:", 5) == 0) {
-		r->via = VIA_LMTP;
-		text += 5;
-	}
-	(void)parse_next_hop(&p, &n, 0, text, r);
+	(void)conf_relay_target(&p, &n, 0, text, r);
 	conf_errors_clear(&errors);
 }
 

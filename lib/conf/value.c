@@ -286,15 +286,12 @@ conf_get_address(struct conf_parser *p, const struct conf_node *n, size_t i,
 
 /* No component ".." and, below --test DIR, nothing outside of it. */
 bool
-conf_get_path(struct conf_parser *p, const struct conf_node *n, size_t i,
-    char **out)
+conf_take_path(struct conf_parser *p, const struct conf_node *n, size_t i,
+    const char *s, char **out)
 {
-	const char *s = word_at(p, n, i, "a path");
 	struct span rest, part;
 	size_t len;
 
-	if (s == NULL)
-		return false;
 	if (s[0] != '/') {
 		conf_bad(p, n, i, "\"%s\" is not an absolute path", s);
 		return false;
@@ -314,6 +311,15 @@ conf_get_path(struct conf_parser *p, const struct conf_node *n, size_t i,
 	}
 	*out = conf_dup(p->c, s);
 	return true;
+}
+
+bool
+conf_get_path(struct conf_parser *p, const struct conf_node *n, size_t i,
+    char **out)
+{
+	const char *s = word_at(p, n, i, "a path");
+
+	return s != NULL && conf_take_path(p, n, i, s, out);
 }
 
 /* Names of blocks and accounts. */
@@ -358,7 +364,7 @@ conf_get_text(struct conf_parser *p, const struct conf_node *n, size_t i,
 }
 
 bool
-conf_get_endpoint(struct conf_parser *p, const struct conf_node *n, size_t i,
+conf_take_endpoint(struct conf_parser *p, const struct conf_node *n, size_t i,
     const char *text, char **host, uint16_t *port)
 {
 	struct span name = span_str(text), digits = { NULL, 0 };

@@ -1,0 +1,290 @@
+/*
+ * conf_use_test.c - what a configuration is used for: written out for each
+ * program, read from files, asked about routes, domains and addresses.
+ */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/privsep/roles.h"
+#include "tests/unit/check.h"
+#include "tests/unit/conf_text.h"
+
+static void
+test_round_trip(void)
+{
+	struct buf one = BUF_INIT(1 << 20), two = BUF_INIT(1 << 20),
+	    small = BUF_INIT(100);
+	struct conf_errors errors;
+	struct conf *c = parse(full, &errors), *again;
+	unsigned role;
+
+	check_begin("round trip");
+	if (c == NULL)
+		return;
+	check_int(conf_format(c, 0, &one), 0);
+	again = parse(buf_str(&one), &errors);
+	if (check_true(again != NULL)) {
+		check_int(conf_format(again, 0, &two), 0);
+		check_str(buf_str(&one), buf_str(&two));
+		check_int(again->nroutes, c->nroutes);
+	} else
+		printf("%u: %s\n%s", errors.list[0].line, errors.list[0].text,
+		    buf_str(&one));
+	conf_free(again);
+	check_int(conf_format(c, 0, &small), -1);
+	for (role = 1; role < ROLE_MAX; role++) {
+		check_begin(role_name(role));
+		buf_reset(&one);
+		check_int(conf_format(c, role, &one), 0);
+		again = conf_parse(buf_span(&one), "master", false, &errors);
+		if (!check_true(again != NULL || role == ROLE_MASTER))
+			printf("%u: %s\n%s", errors.list[0].line,
+			    errors.list[0].text, buf_str(&one));
+		conf_errors_clear(&errors);
+		conf_free(again);
+	}
+	buf_clear(&one);
+	buf_clear(&two);
+	buf_clear(&small);
+	conf_free(c);
+}
+
+/* What a program does not need it does not see. */
+static void
+test_roles(void)
+{
+	struct buf b = BUF_INIT(1 << 20);
+	struct conf_errors errors;
+	struct conf *c = parse(full, &errors), *r;
+
+	check_begin("what roles see");
+	if (c == NULL)
+		return;
+	conf_format(c, ROLE_POP3D, &b);
+	check_true(strstr(buf_str(&b), "users") == NULL);
+	check_true(strstr(buf_str(&b), "spam.example") == NULL);
+	r = conf_parse(buf_span(&b), "m", false, &errors);
+	if (check_true(r != NULL)) {
+		check_int(r->nlistens, 3);
+		check_int(r->listens[2].client_connections, 7);
+		check_true(r->login_clear);
+		check_int(r->nroutes, 0);
+	}
+	conf_free(r);
+	buf_reset(&b);
+	conf_format(c, ROLE_RELAY, &b);
+	check_true(strstr(buf_str(&b), "recipients any") == NULL);
+	r = conf_parse(buf_span(&b), "m", false, &errors);
+	if (check_true(r != NULL)) {
+		check_int(r->nroutes, c->nroutes);
+		check_str(r->routes[1].path, "/run/list.sock");
+		check_int(r->routes[0].port, 2525);
+		check_int(r->mx_port, 2500);
+		check_true(r->allow_loopback && !r->login_clear);
+	}
+	conf_free(r);
+	conf_free(c);
+	buf_clear(&b);
+}
+
+static void
+test_match(void)
+{
+	static const struct {
+		const char *pattern, *address;
+		bool match;
+	} cases[] = {
+		{ "a@b.example", "a@B.Example", true },
+		{ "a@b.example", "A@b.example", false },
+		{ "@b.example", "any.body@b.example", true },
+		{ "@b.example", "x@c.b.example", false },
+		{ "*@*.b.example", "x@c.b.example", true },
+		{ "news*@*", "newsletter@x", true },
+		{ "*a*b*@x", "xxaxxbxx@x", true },
+		{ "*a*b*@x", "xxbxxaxx@x", false },
+		{ "@*", "", false },
+		{ "*aaaaaaaaaaaaaaaaaaaab@x",
+		  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@x", false },
+		{ "\"a@b\"@x", "\"a@b\"@X", true },
+	};
+	size_t i;
+
+	for (i = 0; i < nitems(cases); i++) {
+		check_begin(cases[i].pattern);
+		check_int(conf_pattern_match(cases[i].pattern,
+		    span_str(cases[i].address)), cases[i].match);
+	}
+}
+
+static void
+test_route(void)
+{
+	static const struct {
+		const char *from, *to;
+		int index; /* -1: none */
+	} cases[] = {
+		{ "x@shop.example", "a@partner.example", 0 },
+		{ "x@y.example", "a@LIST.example", 1 },
+		{ "x@Shop.Example", "a@gmail.com", 2 },
+		{ "", "a@gmail.com", 3 },
+		{ "", "a@x.gmail.com", 6 },
+		{ "", "a@b.dead.example", 4 },
+		{ "", "a@dead.example", 6 },
+		{ "", "a@b.example", 4 },
+		{ "", "c@b.example", 6 },
+	};
+	struct conf_errors errors;
+	struct conf *c = parse(full, &errors);
+	const struct conf_route *r;
+	size_t i;
+
+	for (i = 0; c != NULL && i < nitems(cases); i++) {
+		check_begin(cases[i].to);
+		r = conf_route_find(c, span_str(cases[i].from),
+		    span_str(cases[i].to));
+		check_int(r == NULL ? -1 : r->index, cases[i].index);
+	}
+	conf_free(c);
+}
+
+static void
+test_net(void)
+{
+	struct conf_errors errors;
+	struct conf *c = parse(HEAD "listen mx { port 25; deny from "
+	    "10.1.0.0/17, 2001:db8::/33, 192.0.2.7 }", &errors);
+	static const struct {
+		const char *address;
+		int which;
+	} cases[] = {
+		{ "::ffff:10.1.127.255", 0 }, { "::ffff:10.1.128.0", -1 },
+		{ "2001:db8:7fff::1", 1 }, { "2001:db8:8000::1", -1 },
+		{ "::ffff:192.0.2.7", 2 }, { "::ffff:192.0.2.6", -1 },
+	};
+	struct in6_addr a;
+	size_t i, k;
+
+	for (i = 0; c != NULL && i < nitems(cases); i++) {
+		check_begin(cases[i].address);
+		inet_pton(AF_INET6, cases[i].address, &a);
+		for (k = 0; k < 3; k++)
+			check_int(conf_net_match(
+			    &c->listens[0].denies[k].net, &a),
+			    (int)k == cases[i].which);
+	}
+	conf_free(c);
+}
+
+static void
+write_file(const char *dir, const char *name, const char *text)
+{
+	char path[300];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if ((f = fopen(path, "w")) != NULL) {
+		fputs(text, f);
+		fclose(f);
+	}
+}
+
+static void
+test_files(void)
+{
+	char dir[] = "/tmp/conf_test.XXXXXX", path[300], part[60];
+	struct conf_errors errors;
+	struct conf *c;
+
+	check_begin("files");
+	if (!check_true(mkdtemp(dir) != NULL))
+		return;
+	snprintf(part, sizeof(part), "%s/conf.d", dir);
+	mkdir(part, 0755);
+	snprintf(path, sizeof(path), "%s/barid.conf", dir);
+	write_file(dir, "barid.conf", HEAD "include \"conf.d/*.conf\"\n");
+	write_file(part, "a.conf", "listen mx { port 25 }\n");
+	write_file(part, "b.conf", "listen mx { port 26 }\n");
+	write_file(part, "c.txt", "nonsense\n");
+	c = conf_load(path, dir, &errors);
+	if (check_true(c != NULL))
+		check_int(c->nlistens, 2);
+	conf_free(c);
+	conf_errors_clear(&errors);
+
+	check_begin("errors name the included file");
+	write_file(part, "b.conf", "\n  listne mx { port 26 }\n");
+	c = conf_load(path, dir, &errors);
+	check_true(c == NULL);
+	if (check_int(errors.n, 1)) {
+		check_true(strstr(errors.list[0].file, "conf.d/b.conf") !=
+		    NULL);
+		check_int(errors.list[0].line, 2);
+		check_int(errors.list[0].column, 3);
+	}
+	conf_errors_clear(&errors);
+
+	check_begin("paths stay below --test DIR");
+	write_file(part, "b.conf", "log { file /var/log }\n");
+	c = conf_load(path, dir, &errors);
+	check_true(c == NULL);
+	check_int(errors.n, 1);
+	conf_errors_clear(&errors);
+
+	check_begin("a file that includes itself");
+	write_file(part, "b.conf", "include \"b.conf\"\n");
+	c = conf_load(path, dir, &errors);
+	check_true(c == NULL);
+	check_int(errors.n, 1);
+	conf_errors_clear(&errors);
+
+	check_begin("a file that is missing");
+	write_file(part, "b.conf", "include \"none.conf\"\n");
+	c = conf_load(path, dir, &errors);
+	check_true(c == NULL);
+	check_int(errors.n, 1);
+	conf_errors_clear(&errors);
+	snprintf(path, sizeof(path), "%s/none", dir);
+	c = conf_load(path, dir, &errors);
+	check_true(c == NULL);
+	check_int(errors.n, 1);
+	conf_errors_clear(&errors);
+
+	check_begin("a file that others can change");
+	snprintf(path, sizeof(path), "%s/barid.conf", dir);
+	write_file(dir, "barid.conf", HEAD);
+	chmod(path, 0666);
+	c = conf_load(path, NULL, &errors);
+	check_true(c == NULL);
+	check_true(errors.n == 1 &&
+	    strstr(errors.list[0].text, "chmod go-w") != NULL);
+	conf_errors_clear(&errors);
+	chmod(path, 0644);
+	c = conf_load(path, NULL, &errors);
+	check_true(c != NULL);
+	conf_free(c);
+	conf_errors_clear(&errors);
+
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/a.conf", part);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/b.conf", part);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/c.txt", part);
+	unlink(path);
+	rmdir(part);
+	rmdir(dir);
+}
+
+int
+main(void)
+{
+	test_round_trip();
+	test_roles();
+	test_match();
+	test_route();
+	test_net();
+	test_files();
+	return check_end();
+}
