@@ -71,6 +71,8 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(JOB_OUTCOME,  JOBS,       SENDER,     17, 64 + TEXT + PATH, NO, NO, NO),
 	R(JOB_FORWARD,  B(DELIVER) | B(DUSER), SENDER, 6, MAXI, NO, NO, NO),
 	R(JOB_DONE,     JOBS,       SENDER,     0, 0,        NO, NO, NO),
+	R(JOB_REPORT,   B(DELIVER) | B(RELAY), B(QUEUED), 25, 72 + TEXT + PATH, NO, NO, NO),
+	R(JOB_REPORTED, B(DELIVER) | B(RELAY), B(QUEUED), 0, 0, NO, NO, NO),
 
 	R(CHILD_ASK,    B(DELIVER), MASTER,     5, 1 + PATH, NO, NO, NO),
 	R(CHILD,        MASTER,     B(DELIVER), 9, 5 + TEXT + PATH, FD, REPLY, NO),

@@ -81,7 +81,8 @@ enum ipc_type {
 	                   * str address, str orcpt (original recipient),
 	                   * str target (user, or nexthop), str argument (command,
 	                   * file, include), str token (10 octets), str envid,
-	                   * i32 route (as u32; relay only, ~0 none), u16 rcpts */
+	                   * u32 relay: number in conf.routes, ~0 plain mx;
+	                   * deliver: number of the one recipient, u16 rcpts */
 	IPC_JOB_RCPT,     /* relay: u32 number, str address, u8 notify, str orcpt */
 	IPC_JOB_BODY,     /* octets, CRLF lines */
 	IPC_JOB_BIG,      /* - ; fd: the whole body, read-only */
@@ -91,6 +92,11 @@ enum ipc_type {
 	                   * str reply text, str remote host */
 	IPC_JOB_FORWARD,  /* u32 rcpt number, u16 n, n x final: the user's list */
 	IPC_JOB_DONE,     /* - : every outcome has been told */
+	/* after a new channel to queued, before anything else: outcomes of jobs
+	 * that an earlier queued gave, then that there are no more of them.
+	 * queued gives no job to a worker that has not said so. */
+	IPC_JOB_REPORT,   /* u64 qid, then as IPC_JOB_OUTCOME */
+	IPC_JOB_REPORTED, /* - */
 
 	/* deliver - master */
 	IPC_CHILD_ASK,    /* str user, u8 flags CHILD_F_ */
@@ -182,7 +188,8 @@ enum { JOB_F_UTF8 = 1, JOB_F_8BIT = 2, JOB_F_CHECK = 4 /* earlier attempt may
 	have been cut off */, JOB_F_NO_FORWARD = 8, JOB_F_BIG = 16,
 	JOB_F_DSN = 32 /* envelope has DSN options */ };
 enum { OUTCOME_DELIVERED = 1, OUTCOME_RELAYED, OUTCOME_DEFERRED,
-	OUTCOME_FAILED, OUTCOME_FORWARDED };
+	OUTCOME_FAILED, OUTCOME_FORWARDED,
+	OUTCOME_PASSED /* relayed to a host that reports itself (RFC 3461) */ };
 
 enum { CHILD_F_COMMANDS = 1 /* an account of an "as USER" table */,
 	CHILD_F_DOTLOCK = 2 /* its INBOX is locked through deliver */ };
