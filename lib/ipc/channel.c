@@ -157,31 +157,40 @@ channel_forget(struct channel *ch, uint32_t request)
 {
 	struct ipc_pending **at = pending_at(ch, request), *p;
 
-	if (at == NULL || (p = *at) == NULL)
+	if (at != NULL && (p = *at) != NULL) {
+		*at = p->next;
+		ch->npending--;
+		free(p);
 		return;
-	*at = p->next;
-	ch->npending--;
-	free(p);
+	}
+	/* a callback of one that failed may end the asker of the next */
+	for (at = &ch->due; (p = *at) != NULL; at = &p->next)
+		if (p->request == request) {
+			*at = p->next;
+			free(p);
+			return;
+		}
 }
 
-/* All requests that are due (or all) get their NULL; callbacks may ask anew. */
+/* All requests that are due (or all) get their NULL; callbacks may ask anew,
+ * or forget. */
 static void
 pending_fail(struct channel *ch, int64_t due_before)
 {
-	struct ipc_pending *due = NULL, **at, *p;
+	struct ipc_pending **at, *p;
 	size_t i;
 
 	for (i = 0; i < ch->nbuckets; i++)
 		for (at = &ch->pending[i]; (p = *at) != NULL;)
 			if (p->deadline <= due_before) {
 				*at = p->next;
-				p->next = due;
-				due = p;
+				p->next = ch->due;
+				ch->due = p;
 				ch->npending--;
 			} else
 				at = &p->next;
-	while ((p = due) != NULL) {
-		due = p->next;
+	while ((p = ch->due) != NULL) {
+		ch->due = p->next;
 		p->cb(p->arg, NULL);
 		free(p);
 	}

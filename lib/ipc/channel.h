@@ -49,6 +49,7 @@ struct channel {
 		size_t n; } fds_out;
 	uint64_t sent;         /* octets ever written out of out */
 	struct ipc_pending **pending;
+	struct ipc_pending *due; /* taken out of it, to be told now */
 	size_t npending, nbuckets;
 	uint32_t next_request;
 	struct timer deadline;

@@ -115,7 +115,12 @@ conn_ended(struct conn *c, enum conn_end how)
 {
 	if (c->closed || c->dead)
 		return;
-	c->dead = true;
+	if (how == CONN_ERROR || c->closing)
+		c->dead = true;
+	else if (c->told)
+		return;
+	else
+		c->eof = c->told = true; /* a last word can still be said */
 	watch_set(&c->watch, 0);
 	timer_stop(&c->timer);
 	c->ops->ended(c->arg, how);
@@ -177,7 +182,7 @@ conn_resume(struct conn *c)
 bool
 conn_input_empty(const struct conn *c)
 {
-	return c->in.len == 0 && !c->skipping;
+	return c->in.len == 0 && c->ahead == 0 && !c->skipping;
 }
 
 /* Is the owner ready for more input just now? */
@@ -203,6 +208,7 @@ line_run(struct conn *c, struct span data)
 		return data.len;
 	}
 	line = span_make(data.p, (size_t)at);
+	c->ahead = data.len - (size_t)at - 1;
 	c->skipping = false;
 	if (was_long || line.len + 1 > c->line_max) {
 		c->ops->line_long(c->arg);

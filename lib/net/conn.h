@@ -39,7 +39,8 @@ struct conn_ops {
 	/* octet mode: returns how many of them were used; what is not used comes
 	 * again with more, unless the mode was changed or reading paused */
 	size_t (*octets)(void *arg, struct span data);
-	/* the end, once; reading is over. Output may still be flushed. */
+	/* the end, once; reading is over. Unless it was an error, a last word
+	 * may still be written, and what waits be flushed: conn_finish() */
 	void (*ended)(void *arg, enum conn_end how);
 	/* everything written has left to the kernel; may be NULL */
 	void (*drained)(void *arg);
@@ -57,9 +58,11 @@ struct conn {
 	struct defer pump;
 	struct buf in, out;
 	size_t line_max;
+	size_t ahead;          /* read, and behind what is being handed on */
 	size_t out_max;        /* reading pauses while more than this waits */
 	bool octets, paused, skipping, closing, connecting, eof, dead;
 	bool in_pump, closed;
+	bool told;             /* of the end of what is read */
 };
 
 /* What may wait unread by the peer before we stop reading its commands. */
