@@ -1,0 +1,412 @@
+/*
+ * authd/aliases.c - the one parser of alias files. It knows the grammar alone:
+ * what a name means is expand.c's business. Nothing here opens a file.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "authd/aliases.h"
+#include "lib/buf.h"
+#include "lib/mail/addr.h"
+#include "lib/mem.h"
+
+/* One run over a text. */
+struct parse {
+	struct aliases *a;
+	bool programs;
+	aliases_bad_fn *bad;
+	void *arg;
+	unsigned line;         /* where the definition at hand begins */
+	size_t nrefs, text_len; /* of a, before that definition */
+};
+
+/* One value as it is being put together. */
+struct value {
+	char text[ALIASES_TARGET_MAX + 1];
+	size_t len;
+	bool too_long;
+};
+
+void
+aliases_clear(struct aliases *a)
+{
+	table_clear(&a->names);
+	x_free(&a->lists);
+	x_free(&a->refs);
+	x_free(&a->text);
+	memset(a, 0, sizeof(*a));
+}
+
+static void
+value_add(struct value *v, char c)
+{
+	if (v->len < ALIASES_TARGET_MAX)
+		v->text[v->len++] = c;
+	else
+		v->too_long = true;
+}
+
+/* Do the quotes that open at in[at] enclose all that is left of the value? */
+static bool
+quotes_all(struct span in, size_t at)
+{
+	for (at++; at < in.len && in.p[at] != '"'; at++)
+		if (in.p[at] == '\\')
+			at++;
+	for (at++; at < in.len && in.p[at] != ','; at++)
+		if (strchr(" \t\r\n", in.p[at]) == NULL)
+			return false;
+	return true;
+}
+
+/*
+ * The next value of *rest, up to a comma outside quotes. Quotes around all of
+ * it, or around all behind a bar, are taken off with their backslashes; those
+ * within an address belong to it. Returns false at the end.
+ */
+static bool
+value_next(struct span *rest, struct value *v)
+{
+	bool in_quotes = false, strip = false;
+	size_t i = 0;
+
+	memset(v, 0, sizeof(*v));
+	while (i < rest->len && strchr(" \t\r\n,", rest->p[i]) != NULL)
+		i++;
+	if (i == rest->len)
+		return false;
+	for (; i < rest->len && (in_quotes || rest->p[i] != ','); i++) {
+		char c = rest->p[i];
+
+		if (c == '"' && !in_quotes && (v->len == 0 ||
+		    (v->len == 1 && *v->text == '|')))
+			strip = quotes_all(*rest, i);
+		if (c == '"') {
+			in_quotes = !in_quotes;
+			if (!strip)
+				value_add(v, c);
+		} else if (c == '\\' && in_quotes && i + 1 < rest->len) {
+			if (!strip)
+				value_add(v, c);
+			value_add(v, rest->p[++i]);
+		} else {
+			value_add(v, c == '\n' || c == '\r' ? ' ' : c);
+		}
+	}
+	*rest = span_from(*rest, i);
+	while (v->len > 0 && strchr(" \t", v->text[v->len - 1]) != NULL)
+		v->len--;
+	if (in_quotes)
+		v->too_long = true; /* told as one that does not end */
+	return true;
+}
+
+/* "A Name <local@domain>" is what stands in the brackets. */
+static struct span
+without_phrase(struct span in)
+{
+	ssize_t open = span_rfind(in, '<');
+
+	if (open == -1 || in.len == 0 || in.p[in.len - 1] != '>')
+		return in;
+	return span_make(in.p + open + 1, in.len - (size_t)open - 2);
+}
+
+static bool
+clean(struct span s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+			return false;
+	return s.len > 0;
+}
+
+/* A local part without a domain: no blanks, nothing that is a path's. */
+static bool
+bare_ok(struct span s)
+{
+	return clean(s) && s.len <= ADDR_LOCAL_MAX &&
+	    span_find(s, ' ') == -1 && span_find(s, '@') == -1 &&
+	    span_find(s, '"') == -1 && span_find(s, '<') == -1;
+}
+
+static const char *
+classify(const struct value *v, struct alias_target *out)
+{
+	struct span s = span_make(v->text, v->len);
+	struct addr addr;
+
+	if (!clean(s))
+		return "an empty value, or control characters in it";
+	if (*s.p == '|') {
+		out->kind = ALIAS_COMMAND;
+		out->text = span_trim(span_from(s, 1));
+		return out->text.len == 0 ? "a command that is empty" : NULL;
+	}
+	if (*s.p == '/') {
+		out->kind = ALIAS_FILE;
+		out->text = s;
+		return NULL;
+	}
+	if (span_caseprefix(s, ":include:")) {
+		out->kind = ALIAS_INCLUDE;
+		out->text = span_trim(span_from(s, 9));
+		return span_prefix(out->text, "/") ? NULL :
+		    ":include: needs a path from /";
+	}
+	out->kind = *s.p == '\\' ? ALIAS_DIRECT : ALIAS_ADDRESS;
+	out->text = *s.p == '\\' ? span_from(s, 1) : without_phrase(s);
+	if (bare_ok(out->text))
+		return NULL;
+	if (out->kind == ALIAS_ADDRESS &&
+	    addr_parse_mailbox(out->text, &addr) == 0)
+		return NULL;
+	return "a value that is no address";
+}
+
+static void
+refs_add(struct aliases *a, const struct alias_target *t)
+{
+	if (a->nrefs == a->refs_cap) {
+		a->refs_cap = a->refs_cap == 0 ? 64 : a->refs_cap * 2;
+		a->refs = xreallocarray(a->refs, a->refs_cap,
+		    sizeof(*a->refs));
+	}
+	while (a->text_len + t->text.len > a->text_cap) {
+		a->text_cap = a->text_cap == 0 ? 1024 : a->text_cap * 2;
+		a->text = xreallocarray(a->text, a->text_cap, 1);
+	}
+	a->refs[a->nrefs++] = (struct alias_ref){
+		.off = (uint32_t)a->text_len, .len = (uint16_t)t->text.len,
+		.kind = (uint8_t)t->kind };
+	memcpy(a->text + a->text_len, t->text.p, t->text.len);
+	a->text_len += t->text.len;
+}
+
+/* All values of a definition; NULL, or what is wrong with one. */
+static const char *
+take_values(struct parse *p, struct span values)
+{
+	struct value v;
+	struct alias_target t;
+	const char *complaint;
+
+	while (value_next(&values, &v)) {
+		if (v.too_long)
+			return "a value that is too long, or quotes that do "
+			    "not end";
+		if ((complaint = classify(&v, &t)) != NULL)
+			return complaint;
+		if (t.kind >= ALIAS_COMMAND && !p->programs)
+			return "commands, files and includes need "
+			    "\"as USER\" behind the aliases file";
+		if (p->a->nrefs - p->nrefs == ALIASES_TARGETS_MAX)
+			return "too many values";
+		refs_add(p->a, &t);
+		if (t.kind >= ALIAS_COMMAND)
+			p->a->has_programs = true;
+	}
+	return p->a->nrefs == p->nrefs ? "a name without a value" : NULL;
+}
+
+/* name: up to the first colon outside quotes; a domain is kept in lower case. */
+static const char *
+take_name(struct span *rest, char name[ALIASES_NAME_MAX + 1])
+{
+	bool in_quotes = false;
+	size_t i, n = 0, at;
+
+	for (i = 0; i < rest->len; i++) {
+		char c = rest->p[i];
+
+		if (c == '"')
+			in_quotes = !in_quotes;
+		else if (c == ':' && !in_quotes)
+			break;
+		else if (n == ALIASES_NAME_MAX)
+			return "the name is too long";
+		else if (c == '\0' || c == '\n')
+			return "not of the form name: value, value";
+		else
+			name[n++] = c;
+	}
+	while (n > 0 && strchr(" \t", name[n - 1]) != NULL)
+		n--;
+	if (i == rest->len || n == 0 || in_quotes || *name == '@')
+		return "not of the form name: value, value";
+	for (at = 0; at < n && name[at] != '@'; at++)
+		;
+	for (; at < n; at++)
+		name[at] = ascii_lower(name[at]);
+	name[n] = '\0';
+	*rest = span_from(*rest, i + 1);
+	return NULL;
+}
+
+static const char *
+take_definition(struct parse *p, struct span text)
+{
+	struct aliases *a = p->a;
+	char name[ALIASES_NAME_MAX + 1];
+	const char *complaint;
+
+	if ((complaint = take_name(&text, name)) != NULL ||
+	    (complaint = take_values(p, text)) != NULL)
+		return complaint;
+	if (a->nlists == ALIASES_NAMES_MAX)
+		return "too many names";
+	if (table_add(&a->names, span_str(name), (uint32_t)a->nlists) == -1)
+		return "this name has been defined already";
+	if ((a->nlists & (a->nlists - 1)) == 0) /* grows by doubling */
+		a->lists = xreallocarray(a->lists,
+		    a->nlists == 0 ? 1 : a->nlists * 2, sizeof(*a->lists));
+	a->lists[a->nlists++] = (struct alias_list){ (uint32_t)p->nrefs,
+	    (uint32_t)(a->nrefs - p->nrefs) };
+	return NULL;
+}
+
+static void
+definition(struct parse *p, struct span text)
+{
+	const char *complaint;
+
+	p->nrefs = p->a->nrefs;
+	p->text_len = p->a->text_len;
+	if ((complaint = take_definition(p, text)) == NULL)
+		return;
+	p->a->nrefs = p->nrefs;
+	p->a->text_len = p->text_len;
+	p->bad(p->arg, p->line, complaint);
+}
+
+/* "Postmaster: root" answers to postmaster too, unless that is there itself. */
+static void
+add_lower_twins(struct aliases *a)
+{
+	size_t i, k, n = a->names.n;
+	char lower[ALIASES_NAME_MAX + 1];
+
+	for (i = 0; i < n; i++) {
+		struct span name = table_name(&a->names, i);
+
+		for (k = 0; k < name.len; k++)
+			lower[k] = ascii_lower(name.p[k]);
+		if (memcmp(lower, name.p, name.len) != 0)
+			(void)table_add(&a->names, span_make(lower, name.len),
+			    a->names.entries[i].value); /* EEXIST: its own */
+	}
+}
+
+static bool
+is_blank(struct span line)
+{
+	while (line.len > 0 && strchr(" \t\r", *line.p) != NULL)
+		line = span_from(line, 1);
+	return line.len == 0 || *line.p == '#';
+}
+
+/* A definition is a line and those behind it that begin with a blank; comments
+ * and empty lines between them do not end it (as in sendmail and Postfix). */
+void
+aliases_parse(struct aliases *a, struct span text, bool programs,
+    aliases_bad_fn *bad, void *arg)
+{
+	struct parse p = { .a = a, .programs = programs, .bad = bad,
+	    .arg = arg };
+	struct buf def = BUF_INIT(ALIASES_FILE_MAX);
+	struct span line;
+	unsigned number = 0;
+
+	while (text.len > 0) {
+		span_split(text, '\n', &line, &text);
+		number++;
+		if (is_blank(line))
+			continue;
+		if (*line.p != ' ' && *line.p != '\t') {
+			if (def.len > 0)
+				definition(&p, buf_span(&def));
+			buf_reset(&def);
+			p.line = number;
+		} else if (def.len == 0) {
+			bad(arg, number, "a continuation of nothing");
+			continue;
+		}
+		(void)buf_add_span(&def, line);
+		(void)buf_add_char(&def, '\n');
+	}
+	if (def.len > 0)
+		definition(&p, buf_span(&def));
+	buf_clear(&def);
+	a->ndefined = a->nlists;
+	add_lower_twins(a);
+}
+
+int
+aliases_read(struct aliases *a, int fd, bool programs, aliases_bad_fn *bad,
+    void *arg)
+{
+	struct buf b = BUF_INIT(ALIASES_FILE_MAX + 65536);
+	struct stat st;
+	ssize_t n;
+	int rv = -1;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	if (!S_ISREG(st.st_mode)) {
+		errno = EINVAL;
+		return -1;
+	}
+	for (;;) {
+		char *p = buf_reserve(&b, 65536);
+
+		if (p == NULL) {
+			errno = EFBIG;
+			goto done;
+		}
+		if ((n = pread(fd, p, 65536, (off_t)b.len)) == 0)
+			break;
+		if (n == -1 && errno != EINTR)
+			goto done;
+		if (n > 0)
+			buf_grow(&b, (size_t)n);
+	}
+	aliases_parse(a, buf_span(&b), programs, bad, arg);
+	rv = 0;
+done:
+	buf_clear(&b);
+	return rv;
+}
+
+bool
+aliases_find(const struct aliases *a, struct span name, uint32_t *list)
+{
+	char lower[ALIASES_NAME_MAX + 1];
+	size_t i;
+
+	if (name.len > ALIASES_NAME_MAX)
+		return false;
+	if (table_find(&a->names, name, list))
+		return true;
+	for (i = 0; i < name.len; i++)
+		lower[i] = ascii_lower(name.p[i]);
+	return table_find(&a->names, span_make(lower, name.len), list);
+}
+
+size_t
+alias_count(const struct aliases *a, uint32_t list)
+{
+	return a->lists[list].n;
+}
+
+struct alias_target
+alias_target(const struct aliases *a, uint32_t list, size_t n)
+{
+	const struct alias_ref *r = &a->refs[a->lists[list].first + n];
+
+	return (struct alias_target){ (enum alias_kind)r->kind,
+	    span_make(a->text + r->off, r->len) };
+}

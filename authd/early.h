@@ -1,0 +1,20 @@
+/* authd/early.h - descriptors of files that came before the configuration that
+ * names them: at the start, and with a reload. */
+#ifndef AUTHD_EARLY_H
+#define AUTHD_EARLY_H
+
+#define EARLY_MAX 64 /* files; more than one configuration names */
+
+struct early {
+	struct early_file { char *name; int fd; } files[EARLY_MAX];
+	unsigned n;
+};
+
+/* early_keep - takes fd; one of the same name is replaced. */
+void early_keep(struct early *e, const char *name, int fd);
+
+/* early_take - gives each to fn, which takes the descriptor, and forgets all. */
+void early_take(struct early *e, void (*fn)(void *arg, const char *name,
+    int fd), void *arg);
+
+#endif

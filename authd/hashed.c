@@ -1,0 +1,170 @@
+/*
+ * authd/hashed.c - a users file in authd -w: the rows with their hashes, and
+ * the rows without them on their way to authd.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "authd/usersfile.h"
+#include "authd/worker.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+
+/* A USERS_ROW is ended once it holds this much: one more row fits. */
+#define BATCH_OCTETS (IPC_BODY_MAX - 2048)
+
+/* A read under way. */
+struct reading {
+	struct hashed_users *u;
+	bool has_owner, loud;
+	uid_t uid_min;
+};
+
+void
+hashed_clear(struct hashed_users *u)
+{
+	rows_clear(&u->rows);
+	x_free(&u->hash_at);
+	if (u->text != NULL)
+		explicit_bzero(u->text, u->text_cap);
+	x_free(&u->text);
+	u->hash_cap = u->text_len = u->text_cap = 0;
+	u->loaded = false;
+	u->complaints = 0;
+}
+
+/* Grown by hand: what realloc leaves behind would hold hashes. */
+static void
+text_add(struct hashed_users *u, struct span s)
+{
+	if (u->text_len + s.len + 1 > u->text_cap) {
+		size_t cap = (u->text_cap + s.len + 65536) * 2;
+		char *more = xmalloc(cap);
+
+		if (u->text != NULL) {
+			memcpy(more, u->text, u->text_len);
+			explicit_bzero(u->text, u->text_cap);
+		}
+		x_free(&u->text);
+		u->text = more;
+		u->text_cap = cap;
+	}
+	if (s.len > 0)
+		memcpy(u->text + u->text_len, s.p, s.len);
+	u->text[u->text_len + s.len] = '\0';
+	u->text_len += s.len + 1;
+}
+
+static const char *
+add_row(void *arg, const struct users_line *line)
+{
+	struct reading *rd = arg;
+	struct hashed_users *u = rd->u;
+	struct user_row row = { .quota = line->quota, .uid = line->uid,
+	    .flags = (uint8_t)line->flags };
+	size_t n = u->rows.names.n, i;
+
+	if (line->uid == USERSFILE_NO_UID && !rd->has_owner)
+		return "no uid, and the users block has no owner";
+	if (line->uid != USERSFILE_NO_UID && line->uid < rd->uid_min)
+		return "a uid below 1000 is the system's";
+	if (u->text_len > UINT32_MAX / 2)
+		return "the file is too big";
+	if (rows_add(&u->rows, line->address, &row, line->home) == -1)
+		return errno == EEXIST ? "this address is there already" :
+		    "no row can have this name";
+	if (n == u->hash_cap) {
+		u->hash_cap = u->hash_cap == 0 ? 64 : u->hash_cap * 2;
+		u->hash_at = xreallocarray(u->hash_at, u->hash_cap,
+		    sizeof(*u->hash_at));
+	}
+	u->hash_at[n] = (uint32_t)u->text_len;
+	for (i = 0; i < line->nhashes; i++)
+		text_add(u, line->hashes[i]);
+	text_add(u, span_make(NULL, 0));
+	return NULL;
+}
+
+static void
+bad_line(void *arg, unsigned number, const char *complaint)
+{
+	struct reading *rd = arg;
+
+	if (rd->loud && rd->u->complaints++ < WORKER_COMPLAINTS_MAX)
+		log_warnx("%s:%u: %s; the line is left out", rd->u->file,
+		    number, complaint);
+}
+
+int
+hashed_read(struct hashed_users *u, int fd, bool has_owner, uid_t uid_min,
+    bool loud)
+{
+	struct hashed_users fresh = { .name = u->name, .file = u->file };
+	struct reading rd = { &fresh, has_owner, loud, uid_min };
+	struct users_sink sink = { add_row, bad_line, &rd };
+
+	if (usersfile_read(fd, &sink) == -1) {
+		int error = errno;
+
+		hashed_clear(&fresh);
+		errno = error;
+		return -1; /* what was known stays */
+	}
+	if (fresh.complaints > WORKER_COMPLAINTS_MAX)
+		log_warnx("%s: %u lines are left out in all", u->file,
+		    fresh.complaints);
+	hashed_clear(u);
+	*u = fresh;
+	u->loaded = true;
+	return 0;
+}
+
+const char *
+hashed_find(const struct hashed_users *u, struct span address)
+{
+	uint32_t row;
+
+	if (!table_find(&u->rows.names, address, &row))
+		return NULL;
+	return u->text + u->hash_at[row];
+}
+
+static size_t
+send_batch(const struct hashed_users *u, struct channel *ch, size_t first)
+{
+	struct ipc_writer w = ipc_begin(ch, IPC_USERS_ROW, 0, 0);
+	size_t n, octets = 0, i;
+
+	for (n = 0; first + n < u->rows.names.n && n < UINT16_MAX &&
+	    octets < BATCH_OCTETS; n++)
+		octets += 25 + table_name(&u->rows.names, first + n).len +
+		    strlen(rows_home(&u->rows, first + n));
+	ipc_put_u16(&w, (uint16_t)n);
+	for (i = first; i < first + n; i++) {
+		const struct user_row *row = &u->rows.list[i];
+
+		ipc_put_span(&w, table_name(&u->rows.names, i));
+		ipc_put_u32(&w, row->uid);
+		ipc_put_u32(&w, UINT32_MAX); /* gid: authd asks if it must */
+		ipc_put_u64(&w, row->quota);
+		ipc_put_u8(&w, row->flags);
+		ipc_put_str(&w, rows_home(&u->rows, i));
+	}
+	(void)ipc_end(&w);
+	return first + n;
+}
+
+void
+hashed_send(const struct hashed_users *u, struct channel *ch)
+{
+	struct ipc_writer w = ipc_begin(ch, IPC_USERS_BEGIN, 0, 0);
+	size_t at = 0;
+
+	ipc_put_str(&w, u->name);
+	(void)ipc_end(&w);
+	while (at < u->rows.names.n)
+		at = send_batch(u, ch, at);
+	w = ipc_begin(ch, IPC_USERS_END, 0, 0);
+	ipc_put_u32(&w, (uint32_t)u->rows.names.n);
+	(void)ipc_end(&w);
+}

@@ -1,0 +1,49 @@
+/*
+ * authd/pool.h - the workers (authd -w): look-ups that block, one in flight in
+ * each, in the order in which they came.
+ */
+#ifndef AUTHD_POOL_H
+#define AUTHD_POOL_H
+
+#include "lib/ipc/daemon.h"
+
+#define POOL_WORKERS_MAX 32
+#define POOL_QUEUE_MAX   4096  /* what waits: beyond it the answer is 'later' */
+#define POOL_TIMEOUT_MS  30000 /* in the queue, and again in the worker */
+
+struct pool_task {
+	struct pool_task *next;
+	uint16_t type;         /* IPC_PW_NAME, IPC_PW_UID, IPC_PW_CHECK */
+	uint32_t uid;
+	char *texts[3];        /* the strs of that type; owned, wiped */
+	int64_t until_ms;
+	/* called once, never from within pool_ask; m NULL: no answer */
+	int (*done)(void *arg, struct ipc_msg *m);
+	void *arg;
+	struct pool *pool;
+	struct pool_worker *worker;
+};
+
+struct pool {
+	struct daemon *daemon;
+	struct pool_task *first, **last;
+	size_t queued;
+	struct pool_worker {
+		bool busy;
+		int64_t failed_ms; /* when it last let a deadline pass */
+	} workers[POOL_WORKERS_MAX];
+	struct timer deadline;
+};
+
+void pool_init(struct pool *p, struct daemon *d);
+
+/* pool_ask - asks a worker, now or when one is free. texts: NULL where the type
+ * has fewer; copied. Returns 0, or -1: too many wait already. */
+int pool_ask(struct pool *p, enum ipc_type type, uint32_t uid,
+    const struct span texts[3], int (*done)(void *, struct ipc_msg *),
+    void *arg);
+
+/* pool_kick - a worker's channel is up: hand out what waits. */
+void pool_kick(struct pool *p);
+
+#endif
