@@ -76,12 +76,13 @@ struct header_scan {
 	bool has_from, has_date, has_message_id, has_to; /* To, Cc or Bcc */
 	bool ended;
 	bool put_empty_line;         /* its end was a line of text */
-	uint64_t octets;             /* of its fields as they came */
+	uint64_t octets;             /* of the fields that were passed on */
 	char message_id[HEADER_VALUE_MAX]; /* of the first; "" if none */
 
 	uint64_t delivered[HEADER_DELIVERED_MAX]; /* hashes of the addresses */
 	uint8_t state;
 	uint8_t keep;                /* the field whose value is gathered */
+	bool dropped;                /* the field at hand is left out */
 	bool any;                    /* a field was seen: lines may go on */
 	uint16_t held;               /* octets of a line not yet understood */
 	uint16_t value_len;
@@ -89,10 +90,16 @@ struct header_scan {
 	char value[HEADER_VALUE_MAX];
 };
 
-/* Who gets what passes, and may add fields of his own at the header's end. */
+/*
+ * Who gets what passes, and may add fields of his own at the header's end. end
+ * comes once, behind the last field. keep is asked about each field and says
+ * whether it goes on: what is left out is not counted in octets either. Both
+ * may be NULL.
+ */
 struct header_sink {
 	void (*emit)(void *arg, struct span text);
-	void (*end)(void *arg); /* once, behind the last field; or NULL */
+	void (*end)(void *arg);
+	bool (*keep)(void *arg, struct span name);
 	void *arg;
 };
 

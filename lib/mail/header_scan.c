@@ -60,7 +60,6 @@ field_done(struct header_scan *h)
 static void
 name_done(struct header_scan *h, struct span name)
 {
-	h->any = true;
 	if (span_caseeq(name, "Received"))
 		h->received++;
 	else if (span_caseeq(name, "From"))
@@ -106,10 +105,16 @@ hold(struct header_scan *h, char c)
 static void
 field_begins(struct header_scan *h, const struct header_sink *to)
 {
-	name_done(h, span_trim(span_make(h->hold, h->held)));
-	hold(h, ':');
-	pass(to, span_make(h->hold, h->held));
-	h->octets += h->held;
+	struct span name = span_trim(span_make(h->hold, h->held));
+
+	h->dropped = to->keep != NULL && !to->keep(to->arg, name);
+	if (!h->dropped) {
+		name_done(h, name);
+		hold(h, ':');
+		pass(to, span_make(h->hold, h->held));
+		h->octets += h->held;
+	}
+	h->any = true;
 	h->held = 0;
 	h->state = IN_VALUE;
 }
@@ -130,8 +135,10 @@ take_value(struct header_scan *h, struct span in,
 	}
 	if (lf != -1)
 		h->state = AT_LINE;
-	h->octets += n;
-	pass(to, span_make(in.p, n));
+	if (!h->dropped) {
+		h->octets += n;
+		pass(to, span_make(in.p, n));
+	}
 	return n;
 }
 
@@ -208,7 +215,7 @@ header_scan_end(struct header_scan *h, const struct header_sink *to)
 {
 	if (h->ended)
 		return;
-	if (h->state == IN_VALUE)
+	if (h->state == IN_VALUE && !h->dropped)
 		pass(to, span_str("\r\n"));
 	if (h->held > 0) {
 		header_over(h, false, to);

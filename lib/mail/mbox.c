@@ -1,335 +1,297 @@
 /*
- * lib/mail/mbox.c - the mbox format: From_ lines read and written, letters
- * turned into mbox text and back. Lines are found with memchr and copied whole;
- * these loops see every octet that is delivered or fetched.
+ * lib/mail/mbox.c - between a letter and its form in a mailbox file. Which ">"
+ * of a run is the one that quotes cannot be told, so the run passes as it comes
+ * and only "From " itself is ever held back.
  */
 #include "lib/mail/mbox.h"
 
-#include <errno.h>
-#include <time.h>
+#include "lib/mail/date.h"
 
-static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-	"Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri",
-	"Sat" };
-
-/* -- From_ lines ----------------------------------------------------------- */
-
-static int
-month_of(struct span w)
-{
-	int i;
-
-	for (i = 0; i < 12; i++)
-		if (span_eqstr(w, months[i]))
-			return i;
-	return -1;
-}
-
-static bool
-is_weekday(struct span w)
-{
-	int i;
-
-	for (i = 0; i < 7; i++)
-		if (span_eqstr(w, days[i]))
-			return true;
-	return false;
-}
-
-/* hh:mm or hh:mm:ss */
-static bool
-time_parse(struct span w, struct tm *tm)
-{
-	struct span h, m, s;
-	uint64_t v;
-
-	span_split(w, ':', &h, &w);
-	span_split(w, ':', &m, &s);
-	if (h.len > 2 || span_u64(h, 23, &v) == -1)
-		return false;
-	tm->tm_hour = (int)v;
-	if (m.len != 2 || span_u64(m, 59, &v) == -1)
-		return false;
-	tm->tm_min = (int)v;
-	if (s.len == 0)
-		return true;
-	if (s.len != 2 || span_u64(s, 60, &v) == -1)
-		return false;
-	tm->tm_sec = (int)v;
-	return true;
-}
-
-/* What follows the weekday: month, day, time, then a year among at most two
- * more words (some write a zone before or behind it). */
-static bool
-date_parse(struct span rest, int64_t *when_s)
-{
-	struct tm tm = { 0 };
-	struct span w;
-	uint64_t v;
-	int i;
-
-	if (!span_next(&rest, ' ', &w) || (tm.tm_mon = month_of(w)) == -1 ||
-	    !span_next(&rest, ' ', &w) || w.len > 2 ||
-	    span_u64(w, 31, &v) == -1 || v == 0)
-		return false;
-	tm.tm_mday = (int)v;
-	if (!span_next(&rest, ' ', &w) || !time_parse(w, &tm))
-		return false;
-	for (i = 0; i < 3 && span_next(&rest, ' ', &w); i++) {
-		if (w.len != 4 || span_u64(w, 9999, &v) == -1 || v < 1970)
-			continue;
-		tm.tm_year = (int)v - 1900;
-		if (when_s != NULL)
-			*when_s = (int64_t)timegm(&tm);
-		return true;
-	}
-	return false;
-}
+static const char from_word[] = "From ";
+#define FROM_LEN (sizeof(from_word) - 1)
 
 bool
-mbox_from_parse(struct span line, int64_t *when_s)
+mbox_is_from(struct span text)
 {
-	struct span w;
+	return span_prefix(text, from_word);
+}
 
-	if (line.len > 0 && line.p[line.len - 1] == '\r')
-		line.len--;
-	if (line.len > MBOX_FROM_MAX || !span_prefix(line, "From "))
-		return false;
-	line = span_from(line, 5);
-	/* A sender may hold blanks: its date is the first that is one. */
-	while (span_next(&line, ' ', &w))
-		if (is_weekday(w) && date_parse(line, when_s))
-			return true;
-	return false;
+size_t
+mbox_next(struct span text, size_t at)
+{
+	const char *p;
+
+	if (at == 0 && mbox_is_from(text))
+		return 0;
+	/* the two line ends before it may lie before at */
+	at = at < 2 ? 0 : at - 2;
+	if (at >= text.len)
+		return text.len;
+	p = memmem(text.p + at, text.len - at, "\n\nFrom ", FROM_LEN + 2);
+	return p == NULL ? text.len : (size_t)(p - text.p) + 2;
+}
+
+/* Octets of the sender; quotes may hide blanks in foreign mailboxes. */
+static size_t
+sender_len(struct span in)
+{
+	bool quoted = false;
+	size_t i;
+
+	for (i = 0; i < in.len; i++) {
+		if (in.p[i] == '"')
+			quoted = !quoted;
+		else if (in.p[i] == '\\' && quoted)
+			i++;
+		else if (in.p[i] == ' ' && !quoted)
+			break;
+	}
+	return i < in.len ? i : in.len;
 }
 
 int
-mbox_from_format(struct buf *out, struct span sender, int64_t when_s)
+mbox_from_parse(struct span text, size_t *length, struct span *sender,
+    int64_t *date)
 {
-	char name[MBOX_FROM_MAX - 64];
-	time_t t = (time_t)when_s;
-	struct tm tm;
+	struct span line, rest;
+
+	if (!mbox_is_from(text))
+		return -1;
+	span_split(text, '\n', &line, &rest);
+	*length = line.len + (line.len < text.len);
+	line = span_from(line, FROM_LEN);
+	*sender = span_make(line.p, sender_len(line));
+	if (date_parse(span_from(line, sender->len), date) == -1)
+		*date = 0;
+	return 0;
+}
+
+int
+mbox_from_add(struct buf *out, const struct addr *sender, time_t t)
+{
+	char text[ADDR_TEXT], date[DATE_TEXT];
+	struct span s = addr_format(sender, text);
 	size_t i;
 
-	if (sender.len == 0)
-		sender = span_str("MAILER-DAEMON");
-	if (sender.len > sizeof(name))
-		sender.len = sizeof(name);
-	for (i = 0; i < sender.len; i++)
-		name[i] = (unsigned char)sender.p[i] <= ' ' ||
-		    sender.p[i] == 0x7f ? '-' : sender.p[i];
-	if (gmtime_r(&t, &tm) == NULL || tm.tm_year < 70 || tm.tm_year > 8099) {
-		t = 0;
-		gmtime_r(&t, &tm);
-	}
-	return buf_addf(out, "From %.*s %s %s %2d %02d:%02d:%02d %d\n",
-	    (int)sender.len, name, days[tm.tm_wday], months[tm.tm_mon],
-	    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_year + 1900);
-}
-
-/* -- lines ----------------------------------------------------------------- */
-
-bool
-mbox_is_quoted(struct span line, size_t min)
-{
-	size_t n = 0;
-
-	while (n < line.len && line.p[n] == '>')
-		n++;
-	return n >= min && line.len - n >= 5 &&
-	    memcmp(line.p + n, "From ", 5) == 0;
-}
-
-static bool
-is_field(struct span line, const char *name)
-{
-	struct span rest;
-
-	if (!span_caseprefix(line, name))
-		return false;
-	rest = span_trim(span_from(line, strlen(name)));
-	return rest.len > 0 && rest.p[0] == ':'; /* RFC 5322 4.5.8: obs */
+	for (i = 0; i < s.len; i++)
+		if ((text[i] >= 0 && text[i] <= ' ') || text[i] == 0x7f)
+			text[i] = '-';
+	return buf_addf(out, "From %s %s\n", s.len > 0 ? text :
+	    "MAILER-DAEMON", date_format_mbox(t, date));
 }
 
 bool
-mbox_is_state(struct span line)
+mbox_is_state(struct span name)
 {
 	static const char *const names[] = { "Status", "X-Status", "X-UID",
-		"X-UIDL", "X-IMAP", "X-IMAPbase", "X-Keywords",
-		"Content-Length" };
+		"X-IMAP", "X-IMAPbase", "X-Keywords", "Content-Length" };
 	size_t i;
 
-	if (line.len == 0)
-		return false;
-	switch (line.p[0]) { /* most lines end here */
-	case 'S': case 's': case 'X': case 'x': case 'C': case 'c':
-		break;
-	default:
-		return false;
-	}
 	for (i = 0; i < nitems(names); i++)
-		if (is_field(line, names[i]))
+		if (span_caseeq(name, names[i]))
 			return true;
 	return false;
 }
 
-bool
-mbox_is_volatile(struct span line)
+/* -- into the file --------------------------------------------------------- */
+
+static void
+put(struct mbox_put *m, struct span s)
 {
-	return mbox_is_state(line) || is_field(line, "Lines");
+	if (s.len == 0)
+		return;
+	m->begun = true;
+	if (buf_add_span(m->out, s) == -1)
+		m->failed = true;
 }
 
-static bool
-is_blank(struct span line)
+/* What was held turned out not to be a From_ line, or to be one. */
+static void
+put_held(struct mbox_put *m)
 {
-	return line.len == 0 || (line.len == 1 && line.p[0] == '\r');
+	if (m->match == FROM_LEN)
+		put(m, span_str(">"));
+	put(m, span_make(from_word, m->match));
+	m->match = 0;
+	m->in_line = true;
 }
 
-/*
- * Is this line of a header to be left out? skipping carries over to the lines
- * that continue it. An empty line ends the header.
- */
-static bool
-header_skips(struct span line, bool *in_header, bool *skipping)
+static void
+put_line_end(struct mbox_put *m)
 {
-	if (is_blank(line)) {
-		*in_header = *skipping = false;
-		return false;
+	if (!m->in_line)
+		put_held(m);
+	put(m, span_str("\n"));
+	m->in_line = m->begun = m->cr = false;
+}
+
+/* At the start of a line; returns how many octets were taken: 0 or 1. */
+static size_t
+put_start(struct mbox_put *m, char c)
+{
+	if (c == '>' && m->match == 0) {
+		put(m, span_str(">"));
+		return 1;
 	}
-	if (line.p[0] != ' ' && line.p[0] != '\t')
-		*skipping = mbox_is_state(line);
-	return *skipping;
-}
-
-/* -- to mbox --------------------------------------------------------------- */
-
-int
-mbox_encode(struct mbox_encoder *e, struct span piece, struct buf *out)
-{
-	const char *p = piece.p, *end = p + piece.len, *nl;
-	char *begin = buf_reserve(out, 2 * piece.len + 2), *o = begin;
-	size_t len;
-
-	if (begin == NULL)
-		return -1;
-	for (; p < end; p = nl + 1) {
-		nl = memchr(p, '\n', (size_t)(end - p));
-		len = (size_t)((nl == NULL ? end : nl) - p);
-		if (e->cr && (nl == NULL || len > 0))
-			*o++ = '\r'; /* the piece was cut behind it */
-		e->cr = false;
-		if (!e->in_line) {
-			if (e->in_header && header_skips(span_make(p, len),
-			    &e->in_header, &e->skipping))
-				goto next;
-			if ((*p == '>' || *p == 'F') &&
-			    mbox_is_quoted(span_make(p, len), 0))
-				*o++ = '>';
-		}
-		if (e->in_header && e->skipping)
-			goto next;
-		if (len > 0 && p[len - 1] == '\r') {
-			len--;
-			e->cr = nl == NULL;
-		}
-		memcpy(o, p, len);
-		o += len;
-		if (nl != NULL)
-			*o++ = '\n';
-next:
-		e->in_line = nl == NULL;
-		if (nl == NULL)
-			break;
+	if (c == from_word[m->match]) {
+		if (++m->match == FROM_LEN)
+			put_held(m);
+		return 1;
 	}
-	buf_grow(out, (size_t)(o - begin));
+	put_held(m);
 	return 0;
 }
 
-int
-mbox_encode_end(struct mbox_encoder *e, struct buf *out)
+/* The rest of a line, up to its end or the end of in. */
+static size_t
+put_text(struct mbox_put *m, struct span in)
 {
-	bool text = e->in_line && !(e->in_header && e->skipping);
+	ssize_t lf = span_find(in, '\n');
+	size_t n = lf == -1 ? in.len : (size_t)lf;
 
-	if (buf_add_str(out, e->cr ? "\r" : "") == -1 ||
-	    buf_add_str(out, text ? "\n" : "") == -1)
-		return -1;
-	/* A header alone: the line that ends it is not the one that separates. */
-	if (e->in_header && buf_add_char(out, '\n') == -1)
-		return -1;
-	return buf_add_char(out, '\n');
-}
-
-/* -- and back -------------------------------------------------------------- */
-
-/* A copy without CRs, which are rare enough to be looked for one by one. */
-static char *
-copy_line(char *o, const char *p, size_t len)
-{
-	const char *cr;
-	size_t n;
-
-	while (len > 0 && (cr = memchr(p, '\r', len)) != NULL) {
-		n = (size_t)(cr - p);
-		memcpy(o, p, n);
-		o += n;
-		p += n + 1;
-		len -= n + 1;
+	if (m->cr) {
+		m->cr = false;
+		if (n > 0)
+			put(m, span_str("\r"));
 	}
-	if (len > 0)
-		memcpy(o, p, len);
-	return o + len;
+	if (n > 0 && in.p[n - 1] == '\r') {
+		put(m, span_make(in.p, n - 1));
+		m->cr = lf == -1;
+	} else {
+		put(m, span_make(in.p, n));
+	}
+	if (lf == -1)
+		return n;
+	put_line_end(m);
+	return n + 1;
+}
+
+static void
+put_piece(void *arg, struct span in)
+{
+	struct mbox_put *m = arg;
+	size_t i = 0;
+
+	while (i < in.len) {
+		if (m->in_line)
+			i += put_text(m, span_from(in, i));
+		else
+			i += put_start(m, in.p[i]);
+	}
+}
+
+static bool
+keep_field(void *arg, struct span name)
+{
+	(void)arg;
+	return !mbox_is_state(name) && !span_caseeq(name, "Return-Path");
 }
 
 int
-mbox_decode(struct mbox_decoder *d, struct span piece, struct buf *out)
+mbox_put(struct mbox_put *m, struct span in, struct buf *out)
 {
-	const char *p = piece.p, *end = p + piece.len, *nl;
-	char *begin = buf_reserve(out, 2 * piece.len + 2), *o = begin;
-	bool has_cr = memchr(p, '\r', piece.len) != NULL;
-	size_t len;
+	const struct header_sink sink = { .emit = put_piece,
+		.keep = keep_field, .arg = m };
 
-	if (begin == NULL)
+	m->out = out;
+	m->failed = false;
+	if (in.len > 0)
+		header_scan(&m->header, in, &sink);
+	return m->failed ? -1 : 0;
+}
+
+int
+mbox_put_end(struct mbox_put *m, struct buf *out)
+{
+	const struct header_sink sink = { .emit = put_piece,
+		.keep = keep_field, .arg = m };
+
+	m->out = out;
+	m->failed = false;
+	header_scan_end(&m->header, &sink);
+	if (m->begun || m->match > 0 || m->cr)
+		put_line_end(m);
+	put_line_end(m);
+	return m->failed ? -1 : 0;
+}
+
+/* -- out of the file ------------------------------------------------------- */
+
+enum get_state {
+	GET_START, /* zero: at the start of a line */
+	GET_RUN,   /* within ">>", one of them held back */
+	GET_FROM,  /* behind the run, "From " held back */
+	GET_LINE,
+};
+
+static int
+get_held(struct mbox_get *g, struct buf *out)
+{
+	struct span held = span_make(from_word, g->match);
+
+	if ((g->state == GET_RUN || g->state == GET_FROM) &&
+	    g->match < FROM_LEN && buf_add_char(out, '>') == -1)
 		return -1;
-	for (; p < end; p = nl + 1) {
-		nl = memchr(p, '\n', (size_t)(end - p));
-		len = (size_t)((nl == NULL ? end : nl) - p);
-		if (!d->in_line) {
-			if (d->in_header && header_skips(span_make(p, len),
-			    &d->in_header, &d->skipping))
-				goto next;
-			if (*p == '>' && mbox_is_quoted(span_make(p, len), 1)) {
-				p++;
-				len--;
+	g->state = GET_LINE;
+	g->match = 0;
+	return buf_add_span(out, held);
+}
+
+/* Lines that are not quoted, up to and with the next "\n" before a ">". */
+static size_t
+get_plain(struct mbox_get *g, struct span in)
+{
+	const char *p = in.p, *end = in.p + in.len;
+
+	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		if (++p < end && *p != '>')
+			continue;
+		g->state = GET_START;
+		return (size_t)(p - in.p);
+	}
+	return in.len;
+}
+
+int
+mbox_get(struct mbox_get *g, struct span in, struct buf *out)
+{
+	size_t i = 0, n;
+
+	while (i < in.len) {
+		switch ((enum get_state)g->state) {
+		case GET_START:
+			g->state = in.p[i] == '>' ? GET_RUN : GET_LINE;
+			i += in.p[i] == '>';
+			break;
+		case GET_RUN:
+			if (in.p[i] != '>')
+				g->state = GET_FROM;
+			else if (buf_add_char(out, in.p[i++]) == -1)
+				return -1;
+			break;
+		case GET_FROM:
+			if (in.p[i] == from_word[g->match]) {
+				i++;
+				if (++g->match < FROM_LEN)
+					break;
 			}
-		}
-		if (d->in_header && d->skipping)
-			goto next;
-		if (has_cr)
-			o = copy_line(o, p, len);
-		else {
-			memcpy(o, p, len);
-			o += len;
-		}
-		if (nl != NULL) {
-			*o++ = '\r';
-			*o++ = '\n';
-		}
-next:
-		d->in_line = nl == NULL;
-		if (nl == NULL)
+			if (get_held(g, out) == -1)
+				return -1;
 			break;
+		case GET_LINE:
+			n = get_plain(g, span_from(in, i));
+			if (buf_add(out, in.p + i, n) == -1)
+				return -1;
+			i += n;
+			break;
+		}
 	}
-	buf_grow(out, (size_t)(o - begin));
 	return 0;
 }
 
 int
-mbox_decode_end(struct mbox_decoder *d, struct buf *out)
+mbox_get_end(struct mbox_get *g, struct buf *out)
 {
-	bool text = d->in_line && !(d->in_header && d->skipping);
-
-	d->in_line = false;
-	return text ? buf_add_str(out, "\r\n") : 0;
+	return g->state == GET_RUN || g->state == GET_FROM ?
+	    get_held(g, out) : 0;
 }

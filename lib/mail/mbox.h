@@ -1,78 +1,83 @@
 /*
- * lib/mail/mbox.h - the mbox format, a line at a time: From_ lines, mboxrd
- * quoting, and header lines that hold a mail reader's state. RFC 4155; the
- * quoting is that of "mboxrd", which can be undone.
+ * lib/mail/mbox.h - the text form of mailbox files, mboxrd: a From_ line before
+ * each letter, an empty line behind it, LF alone between lines, and each line
+ * of a letter that would look like a From_ line quoted with one ">" more, so
+ * that it can be taken off again. No files here: that is lib/store.
  */
 #ifndef LIB_MAIL_MBOX_H
 #define LIB_MAIL_MBOX_H
 
-#include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "lib/buf.h"
+#include "lib/mail/addr.h"
+#include "lib/mail/header.h"
 #include "lib/span.h"
 
-/* A From_ line is never longer, nor one that we take for one. */
-#define MBOX_FROM_MAX 1024
+/*
+ * mbox_next - where the next letter begins: the first "From " at or behind at
+ * that stands at the start of text or follows an empty line. text.len: nowhere.
+ */
+size_t mbox_next(struct span text, size_t at);
+
+/* mbox_is_from - does text begin with a From_ line? */
+bool mbox_is_from(struct span text);
 
 /*
- * mbox_from_parse - is this line (without line end) a From_ line? It begins
- * with "From " and holds a date as asctime(3) writes it, zone names aside;
- * any other such line is text of a letter that somebody did not quote.
- * when_s: its time since 1970, taken as UTC; may be NULL.
+ * mbox_from_parse - what the From_ line at the start of text says.
+ * length  octets of the line, its LF included
+ * sender  borrows from text; date: seconds since 1970, 0 when it cannot be read
+ * Returns 0, or -1: no From_ line.
  */
-bool mbox_from_parse(struct span line, int64_t *when_s);
+int mbox_from_parse(struct span text, size_t *length, struct span *sender,
+    int64_t *date);
+
+/* mbox_from_add - "From SENDER Sat Nov 21 11:03:34 2026" and LF; the null path
+ * becomes MAILER-DAEMON, blanks and controls become "-". 0, or -1 (ENOBUFS). */
+int mbox_from_add(struct buf *out, const struct addr *sender, time_t t);
 
 /*
- * mbox_from_format - adds a From_ line with its LF. sender: a reverse-path
- * without brackets; empty gives MAILER-DAEMON, octets that would break the line
- * (blanks, controls) become '-'. Returns 0, or -1: ENOBUFS.
+ * mbox_is_state - fields by which a mail program keeps state in the text:
+ * Status, X-Status, X-UID, X-IMAP, X-IMAPbase, X-Keywords, Content-Length. A
+ * stranger's are not believed.
  */
-int mbox_from_format(struct buf *out, struct span sender, int64_t when_s);
+bool mbox_is_state(struct span name);
 
-/* mbox_is_quoted - any number of '>', at least min, and then "From ". With 0:
- * is to be quoted with one more; with 1: one '>' is to be taken off. */
-bool mbox_is_quoted(struct span line, size_t min);
-
-/*
- * mbox_is_state - a header line that claims what a mailbox knows about a letter:
- * Status, X-Status, X-UID, X-UIDL, X-IMAP, X-IMAPbase, X-Keywords,
- * Content-Length. Never believed, taken out at delivery (design.md section 6).
- * mbox_is_volatile - those, and what mail readers write beside them (Lines).
- */
-bool mbox_is_state(struct span line);
-bool mbox_is_volatile(struct span line);
-
-/*
- * Turning a letter with CRLF (or LF) lines into mbox text: mbox_encode takes a
- * piece and adds to out. A piece begins where the last one ended; it ends
- * behind a line end, or else holds at least 64 octets of the line it cuts.
- * What is added is at most twice as long as the piece, plus 2.
- * mbox_encode_end adds the missing last line end and the empty line.
- * Both return 0, or -1: ENOBUFS. Bare CRs stay.
- */
-struct mbox_encoder {
-	bool in_header, in_line, skipping, cr;
+/* A letter on its way into a mailbox; zeroed before its first octet. */
+struct mbox_put {
+	struct header_scan header;
+	struct buf *out; /* borrowed during a call */
+	bool failed;
+	bool cr;         /* a CR is held back */
+	bool in_line;    /* past what could be a From_ line's beginning */
+	bool begun;      /* something of the line was written */
+	uint8_t match;   /* octets of "From " held back */
 };
 
-#define MBOX_ENCODER_INIT { true, false, false, false }
-#define MBOX_PIECE_MIN    64
-
-int mbox_encode(struct mbox_encoder *e, struct span piece, struct buf *out);
-int mbox_encode_end(struct mbox_encoder *e, struct buf *out);
-
 /*
- * The way back: CRLF line ends, no other CR, one '>' less, no state lines.
- * Pieces are cut as above and end before the empty line that closes a letter.
- * mbox_decode_end adds a line end if the last line had none.
+ * mbox_put - adds the next piece of a letter (CRLF, as queued) to out in the
+ * form of the file: LF, quoted, without Return-Path and state fields; a letter
+ * without a header gets the empty line that ends one.
+ * mbox_put_end - completes its last line, and adds the empty line behind it.
+ * Both return 0, or -1 (ENOBUFS), and then out holds a part of the piece.
+ * Room for 2 * in.len + HEADER_NAME_MAX + 20 octets is always enough.
  */
-struct mbox_decoder {
-	bool in_header, in_line, skipping;
+int mbox_put(struct mbox_put *m, struct span in, struct buf *out);
+int mbox_put_end(struct mbox_put *m, struct buf *out);
+
+/* A letter on its way out of a mailbox; zeroed before its first octet. */
+struct mbox_get {
+	uint8_t state;
+	uint8_t match;
 };
 
-#define MBOX_DECODER_INIT { true, false, false }
-
-int mbox_decode(struct mbox_decoder *d, struct span piece, struct buf *out);
-int mbox_decode_end(struct mbox_decoder *d, struct buf *out);
+/*
+ * mbox_get - adds the next piece of a letter's text to out with the quoting
+ * taken off; lines stay as they are. mbox_get_end - what was held back.
+ * Both return 0, or -1 (ENOBUFS); in.len + 8 octets are enough.
+ */
+int mbox_get(struct mbox_get *g, struct span in, struct buf *out);
+int mbox_get_end(struct mbox_get *g, struct buf *out);
 
 #endif

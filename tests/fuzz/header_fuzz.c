@@ -62,7 +62,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct out o = { BUF_INIT(TEXT_MAX), 0, 0 };
-	const struct header_sink sink = { emit, end, &o };
+	const struct header_sink sink = { emit, end, NULL, &o };
 	struct header_scan h = { 0 };
 	struct header_iter it;
 	struct header_field f;

@@ -50,11 +50,19 @@ end(void *arg)
 	buf_add_char(arg, '+');
 }
 
+/* Fields that begin with "Drop" are left out. */
+static bool
+keep(void *arg, struct span name)
+{
+	(void)arg;
+	return !span_caseprefix(name, "drop");
+}
+
 static void
 run_scan(struct header_scan *h, struct span in, size_t cut, size_t step,
     struct buf *out)
 {
-	const struct header_sink sink = { emit, end, out };
+	const struct header_sink sink = { emit, end, keep, out };
 	size_t at, n;
 
 	memset(h, 0, sizeof(*h));
@@ -184,10 +192,34 @@ test_limits(void)
 	buf_clear(&out);
 }
 
+static void
+test_dropped(void)
+{
+	const struct span in = span_str("A: b\r\nDrop:\r\n c\r\nDrop: d\r\n"
+	    "E: f\r\n g\r\ndropped : h\r\n\r\nDrop: i\r\n");
+	struct buf out = BUF_INIT(TEXT_MAX);
+	struct header_scan h;
+	size_t cut;
+
+	check_begin("dropped");
+	for (cut = 0; cut < in.len; cut++) {
+		buf_reset(&out);
+		run_scan(&h, in, cut, 0, &out);
+		check_span(buf_span(&out),
+		    "A: b\r\nE: f\r\n g\r\n+\r\nDrop: i\r\n");
+		check_int(h.octets, 16);
+	}
+	buf_reset(&out);
+	run_scan(&h, span_str("Drop: a"), 0, 1, &out);
+	check_span(buf_span(&out), "+");
+	buf_clear(&out);
+}
+
 int
 main(void)
 {
 	test_messages();
+	test_dropped();
 	test_values();
 	test_limits();
 	return check_end();
