@@ -1,0 +1,92 @@
+/*
+ * resolver/resolver.c - asks the DNS for everybody else: start, drop, loop. It
+ * alone reads what name servers say; the others get checked records and routes.
+ */
+#include "resolver/resolver.h"
+
+#include "lib/log.h"
+
+static int
+on_dns_ask(void *arg, struct ipc_msg *m)
+{
+	return ask_start(arg, m);
+}
+
+static int
+on_route_ask(void *arg, struct ipc_msg *m)
+{
+	return route_start(arg, m);
+}
+
+static void
+on_down(void *arg, struct channel *ch)
+{
+	asker_drop_all(arg, ch);
+}
+
+static int
+resolver_prepare(void *arg)
+{
+	struct resolver *r = arg;
+
+	return dns_open(&r->dns, r->daemon.conf, r->daemon.test);
+}
+
+static void
+resolver_start(void *arg)
+{
+	struct resolver *r = arg;
+
+	dns_start(&r->dns, &r->daemon.loop);
+}
+
+static size_t
+resolver_status(void *arg, struct daemon_status *out, size_t max)
+{
+	struct resolver *r = arg;
+	const struct daemon_status all[] = {
+		{ "open", r->open },
+		{ "answered", r->answered },
+		{ "routes.failed", r->failed },
+	};
+	size_t i;
+
+	for (i = 0; i < nitems(all) && i < max; i++)
+		out[i] = all[i];
+	return i;
+}
+
+static const struct ipc_handler smtpd_handlers[] = {
+	{ IPC_DNS_ASK, on_dns_ask },
+	IPC_HANDLERS_END
+};
+
+static const struct ipc_handler relay_handlers[] = {
+	{ IPC_ROUTE_ASK, on_route_ask },
+	IPC_HANDLERS_END
+};
+
+static const struct ipc_handler no_handlers[] = { IPC_HANDLERS_END };
+
+static const struct daemon_peer peers[] = {
+	{ ROLE_SMTPD, smtpd_handlers, NULL, on_down },
+	{ ROLE_RELAY, relay_handlers, NULL, on_down },
+	{ ROLE_NONE, NULL, NULL, NULL }
+};
+
+int
+main(void)
+{
+	static const struct daemon_spec spec = {
+		.role = ROLE_RESOLVER,
+		.master_handlers = no_handlers,
+		.peers = peers,
+		.prepare = resolver_prepare,
+		.start = resolver_start,
+		.status = resolver_status,
+	};
+	struct resolver r = { .askers = NULL };
+
+	log_init("resolver");
+	return daemon_main(&spec, &r.daemon, &r);
+}
