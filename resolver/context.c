@@ -23,9 +23,10 @@ static const char *const root_keys[] = {
 };
 
 /* Names that libunbound knows by itself; a test may want them otherwise. */
+#define ZEROS_15 "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
 static const char *const own_zones[] = { "localhost.", "127.in-addr.arpa.",
-	"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"
-	".ip6.arpa.", "test.", "invalid.", "onion.", "home.arpa." };
+	("1.0." ZEROS_15 ZEROS_15 "ip6.arpa."), "test.", "invalid.", "onion.",
+	"home.arpa." };
 
 static const struct {
 	const char *name, *value;
@@ -168,7 +169,7 @@ context_records(struct dns *d, const char *path)
 	return rv;
 }
 
-/* The first question opens what libunbound needs (randomness, modules, keys). */
+/* The first question opens what libunbound needs: randomness, modules, keys. */
 static int
 context_warm_up(struct ub_ctx *ctx)
 {

@@ -12,9 +12,9 @@
  *
  * A line is a name, a type and its data as in a zone file (RFC 1035 section
  * 5.1), names always in full; or a name, perhaps a type, and one of the words:
- * NXDOMAIN, SERVFAIL, TIMEOUT (no answer at all), BOGUS (DNSSEC says that it was forged),
- * SECURE (the other answers for that name count as signed). What no line
- * mentions does not exist.
+ * NXDOMAIN, SERVFAIL, TIMEOUT (no answer at all), BOGUS (DNSSEC says that it
+ * was forged), SECURE (the other answers for that name count as signed). What
+ * no line mentions does not exist.
  */
 #ifndef RESOLVER_RECORDS_H
 #define RESOLVER_RECORDS_H
