@@ -321,6 +321,7 @@ frame_run(struct channel *ch, const char *p, size_t len)
 	int rv;
 
 	m.ch = ch;
+	m.ch = ch;
 	m.type = get_u16(p + 4);
 	m.request = get_u32(p + 8);
 	m.session = get_u32(p + 12);
