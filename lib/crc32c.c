@@ -1,9 +1,9 @@
 /*
- * queued/crc32c.c - CRC-32C by the instruction of SSE 4.2 where the machine has
+ * lib/crc32c.c - CRC-32C by the instruction of SSE 4.2 where the machine has
  * it, else by a table of 16 entries: small enough to be written out here, and
  * a machine without the instruction is not where speed is looked for.
  */
-#include "queued/crc32c.h"
+#include "lib/crc32c.h"
 
 #include <string.h>
 
