@@ -6,8 +6,9 @@
 
 #include <stdio.h>
 
+#include "lib/mail/cfws.h"
+
 #define YEAR_MAX 9999
-#define COMMENT_DEPTH_MAX 16 /* lesson 42: nesting is bounded */
 
 static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
 	"Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
@@ -71,42 +72,10 @@ date_format_mbox(time_t t, char out[DATE_TEXT])
 	return out;
 }
 
-/* Octets of the comment that in begins with; an open one runs to the end. */
-static size_t
-comment_len(struct span in)
-{
-	int depth = 0;
-	size_t i;
-
-	for (i = 0; i < in.len; i++) {
-		if (in.p[i] == '\\')
-			i++;
-		else if (in.p[i] == '(' && ++depth > COMMENT_DEPTH_MAX)
-			return in.len;
-		else if (in.p[i] == ')' && --depth == 0)
-			return i + 1;
-	}
-	return in.len;
-}
-
-static void
-skip_blanks(struct span *in)
-{
-	while (in->len > 0) {
-		if (in->p[0] == '(')
-			*in = span_from(*in, comment_len(*in));
-		else if (in->p[0] == ' ' || in->p[0] == '\t' ||
-		    in->p[0] == '\r' || in->p[0] == '\n')
-			*in = span_from(*in, 1);
-		else
-			return;
-	}
-}
-
 static bool
 take_char(struct span *in, char c)
 {
-	skip_blanks(in);
+	cfws_skip(in);
 	if (in->len == 0 || in->p[0] != c)
 		return false;
 	*in = span_from(*in, 1);
@@ -118,7 +87,7 @@ take_word(struct span *in)
 {
 	size_t n = 0;
 
-	skip_blanks(in);
+	cfws_skip(in);
 	while (n < in->len && ascii_lower(in->p[n]) >= 'a' &&
 	    ascii_lower(in->p[n]) <= 'z')
 		n++;
@@ -133,7 +102,7 @@ take_number(struct span *in, int *value, size_t *digits)
 	uint64_t v;
 	size_t n = 0;
 
-	skip_blanks(in);
+	cfws_skip(in);
 	while (n < in->len && n < 8 && in->p[n] >= '0' && in->p[n] <= '9')
 		n++;
 	if (n == 0 || span_u64(span_make(in->p, n), 99999999, &v) == -1)

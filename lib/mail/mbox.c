@@ -295,3 +295,134 @@ mbox_get_end(struct mbox_get *g, struct buf *out)
 	return g->state == GET_RUN || g->state == GET_FROM ?
 	    get_held(g, out) : 0;
 }
+
+/* -- a line at a time ------------------------------------------------------ */
+
+bool
+mbox_is_separator(struct span line, int64_t *date)
+{
+	struct span sender;
+	size_t len;
+
+	return mbox_from_parse(line, &len, &sender, date) == 0 && *date != 0;
+}
+
+bool
+mbox_is_quoted(struct span line)
+{
+	size_t n = 0;
+
+	while (n < line.len && line.p[n] == '>')
+		n++;
+	return n > 0 && mbox_is_from(span_from(line, n));
+}
+
+bool
+mbox_is_state_line(struct span line)
+{
+	struct span name, rest;
+
+	if (line.len == 0)
+		return false;
+	switch (line.p[0]) { /* most lines are asked no further */
+	case 'S': case 's': case 'X': case 'x': case 'C': case 'c':
+		break;
+	default:
+		return false;
+	}
+	if (span_find(line, ':') == -1)
+		return false;
+	span_split(line, ':', &name, &rest);
+	return mbox_is_state(span_trim(name));
+}
+
+/* Is this line of a header left out? An empty one ends it. */
+static bool
+header_skips(struct mbox_decoder *d, struct span line)
+{
+	if (line.len == 0 || (line.len == 1 && line.p[0] == '\r')) {
+		d->in_header = d->skipping = false;
+		return false;
+	}
+	if (line.p[0] != ' ' && line.p[0] != '\t')
+		d->skipping = mbox_is_state_line(line);
+	return d->skipping;
+}
+
+/* A copy without CRs, which are looked for one by one: they are rare. */
+static char *
+copy_line(char *o, const char *p, size_t len)
+{
+	const char *cr;
+	size_t n;
+
+	while (len > 0 && (cr = memchr(p, '\r', len)) != NULL) {
+		n = (size_t)(cr - p);
+		memcpy(o, p, n);
+		o += n;
+		p += n + 1;
+		len -= n + 1;
+	}
+	if (len > 0)
+		memcpy(o, p, len);
+	return o + len;
+}
+
+/* One line, its LF apart, unless it is left out. Returns the new end. */
+static char *
+decode_line(struct mbox_decoder *d, struct span line, bool whole, bool has_cr,
+    char *o)
+{
+	if (!d->in_line) {
+		if (d->in_header && header_skips(d, line))
+			return o;
+		if (line.len > 0 && line.p[0] == '>' && mbox_is_quoted(line))
+			line = span_from(line, 1);
+	} else if (d->in_header && d->skipping) {
+		return o;
+	}
+	if (has_cr) {
+		o = copy_line(o, line.p, line.len);
+	} else {
+		memcpy(o, line.p, line.len);
+		o += line.len;
+	}
+	if (whole) {
+		*o++ = '\r';
+		*o++ = '\n';
+	}
+	return o;
+}
+
+int
+mbox_decode(struct mbox_decoder *d, struct span piece, struct buf *out)
+{
+	const char *p = piece.p, *end = p + piece.len, *nl;
+	char *begin, *o;
+	bool has_cr;
+
+	if (piece.len == 0)
+		return 0;
+	if ((begin = buf_reserve(out, 2 * piece.len + 2)) == NULL)
+		return -1;
+	has_cr = memchr(p, '\r', piece.len) != NULL;
+	for (o = begin; p < end; p = nl + 1) {
+		nl = memchr(p, '\n', (size_t)(end - p));
+		o = decode_line(d, span_make(p, (size_t)((nl == NULL ? end : nl)
+		    - p)), nl != NULL, has_cr, o);
+		d->in_line = nl == NULL;
+		if (nl == NULL)
+			break;
+	}
+	buf_grow(out, (size_t)(o - begin));
+	return 0;
+}
+
+int
+mbox_decode_end(struct mbox_decoder *d, struct buf *out)
+{
+	bool text = d->in_line && !(d->in_header && d->skipping);
+
+	d->in_line = false;
+	return text ? buf_add_str(out, "\r\n") : 0;
+}

@@ -80,4 +80,36 @@ struct mbox_get {
 int mbox_get(struct mbox_get *g, struct span in, struct buf *out);
 int mbox_get_end(struct mbox_get *g, struct buf *out);
 
+/* -- mailbox files of anybody, a line at a time ---------------------------- */
+
+/*
+ * mbox_is_separator - is this line (its LF apart) one behind which a letter
+ * begins: a From_ line with a date that can be read? Others are text that
+ * somebody did not quote. date as in mbox_from_parse.
+ */
+bool mbox_is_separator(struct span line, int64_t *date);
+
+/* mbox_is_quoted - one or more ">" and then "From ". */
+bool mbox_is_quoted(struct span line);
+
+/* mbox_is_state_line - does a field begin here that mbox_is_state knows? */
+bool mbox_is_state_line(struct span line);
+
+/*
+ * A letter on its way to a reader: CRLF line ends, no other CR, the quoting
+ * taken off, no state fields. A piece begins where the last one ended; it ends
+ * behind a LF or else holds at least MBOX_PIECE_MIN octets of the line that it
+ * cuts. mbox_decode_end gives a last line its end.
+ * Both return 0, or -1 (ENOBUFS); 2 * piece.len + 2 octets are enough.
+ */
+struct mbox_decoder {
+	bool in_header, in_line, skipping;
+};
+
+#define MBOX_DECODER_INIT { true, false, false }
+#define MBOX_PIECE_MIN    64
+
+int mbox_decode(struct mbox_decoder *d, struct span piece, struct buf *out);
+int mbox_decode_end(struct mbox_decoder *d, struct buf *out);
+
 #endif
