@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "lib/clock.h"
+#include "lib/crc32c.h"
 #include "lib/mem.h"
 
 #define IX_VERSION 1
@@ -77,7 +77,7 @@ ix_header_encode(const struct index *ix, uint32_t base_n,
 	put_u64(out + 80, ix->boot);
 	put_u64(out + 88, ix->wire);
 	memcpy(out + 96, ix->uuid, sizeof(ix->uuid));
-	put_u32(out + 124, (uint32_t)crc32(0, out, 124));
+	put_u32(out + 124, crc32c(0, out, 124));
 }
 
 int
@@ -89,7 +89,7 @@ ix_header_decode(struct index *ix, const uint8_t *p, uint64_t file_size,
 	if (file_size < IX_HEADER_OCTETS || memcmp(p, ix_magic, 8) != 0 ||
 	    get_u32(p + 8) != IX_VERSION ||
 	    get_u32(p + 12) != IX_RECORD_OCTETS ||
-	    get_u32(p + 124) != (uint32_t)crc32(0, p, 124))
+	    get_u32(p + 124) != crc32c(0, p, 124))
 		return -1;
 	ix->uidvalidity = get_u32(p + 16);
 	ix->generation = get_u32(p + 20);

@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
+#include "lib/crc32c.h"
 #include "lib/mem.h"
 
 /* A batch of letters is at most STORE_BATCH_MAX; expunges fold beyond that. */
@@ -25,7 +25,7 @@ delta_put(struct index *ix, enum ix_delta type, const uint8_t *p, size_t len)
 	put_u16(head + 4, (uint16_t)(IX_DELTA_HEAD + len));
 	head[6] = (uint8_t)type;
 	head[7] = 0;
-	crc = (uint32_t)crc32(crc32(0, head + 4, 4), p, (uInt)len);
+	crc = crc32c(crc32c(0, head + 4, 4), p, len);
 	put_u32(head, crc);
 	if (ix->batch.max == 0)
 		buf_init(&ix->batch, IX_BATCH_OCTETS);
@@ -395,8 +395,8 @@ ix_replay(struct index *ix, const uint8_t *p, size_t len)
 	while (len - at >= IX_DELTA_HEAD) {
 		n = get_u16(p + at + 4);
 		if (n < IX_DELTA_HEAD || n > len - at || p[at + 7] != 0 ||
-		    get_u32(p + at) != (uint32_t)crc32(0, p + at + 4,
-		    (uInt)(n - 4)))
+		    get_u32(p + at) != crc32c(0, p + at + 4,
+		    n - 4))
 			break;
 		if (!replay_one(ix, p[at + 6], p + at + IX_DELTA_HEAD,
 		    n - IX_DELTA_HEAD))

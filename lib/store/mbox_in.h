@@ -50,7 +50,7 @@ int mbox_recover(struct store *s);
  */
 struct letter_text {
 	const struct store_letter *l; /* borrows */
-	struct mbox_encoder enc;
+	struct mbox_put put;
 	uint64_t at;   /* octets of the input taken */
 	char *in;      /* owns: read ahead from text_fd */
 	size_t held;

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
+#include "lib/crc32c.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/store/file.h"
@@ -49,14 +49,14 @@ side_encode(const struct side *side, uint8_t out[SIDE_HEADER])
 	put_u64(out + 32, side->inode);
 	memcpy(out + 40, side->digest, SIDE_DIGEST);
 	memcpy(out + 72, side->tail, SIDE_DIGEST);
-	put_u32(out + 124, (uint32_t)crc32(0, out, 124));
+	put_u32(out + 124, crc32c(0, out, 124));
 }
 
 static int
 side_decode(const uint8_t in[SIDE_HEADER], struct side *side)
 {
 	if (memcmp(in, side_magic, sizeof(side_magic)) != 0 ||
-	    get_u32(in + 124) != (uint32_t)crc32(0, in, 124))
+	    get_u32(in + 124) != crc32c(0, in, 124))
 		return -1;
 	side->old_length = get_u64(in + 8);
 	side->offset = get_u64(in + 16);

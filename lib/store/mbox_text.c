@@ -12,16 +12,16 @@
 #include "lib/store/mbox_in.h"
 #include "lib/store/scan.h"
 
+/* No From_ line of ours is longer. */
+#define CUT_FROM_MAX 1024
+
 enum { TEXT_HEAD, TEXT_BODY, TEXT_END, TEXT_DONE };
 
 void
 letter_begin(struct letter_text *t, const struct store_letter *l)
 {
-	static const struct mbox_encoder enc = MBOX_ENCODER_INIT;
-
 	memset(t, 0, sizeof(*t));
 	t->l = l;
-	t->enc = enc;
 	t->stage = TEXT_HEAD;
 }
 
@@ -77,10 +77,32 @@ piece_of_file(struct letter_text *t, struct buf *out)
 	t->held += want;
 	nl = want < left ? memrchr(t->in, '\n', t->held) : NULL;
 	cut = nl != NULL ? (size_t)(nl + 1 - t->in) : t->held;
-	if (mbox_encode(&t->enc, span_make(t->in, cut), out) == -1)
+	if (mbox_put(&t->put, span_make(t->in, cut), out) == -1)
 		return -1;
 	t->held -= cut;
 	memmove(t->in, t->in + cut, t->held);
+	return 0;
+}
+
+/* The From_ line and our own lines, which are not filtered like a stranger's. */
+static int
+head_add(struct buf *out, const struct store_letter *l)
+{
+	struct span rest = l->head, line;
+	struct addr sender;
+
+	if (addr_parse_text(l->from, &sender) == -1)
+		memset(&sender, 0, sizeof(sender));
+	if (mbox_from_add(out, &sender, (time_t)l->arrived_s) == -1)
+		return -1;
+	while (rest.len > 0) {
+		span_split(rest, '\n', &line, &rest);
+		if (line.len > 0 && line.p[line.len - 1] == '\r')
+			line.len--;
+		if (line.len > 0 && (buf_add_span(out, line) == -1 ||
+		    buf_add_char(out, '\n') == -1))
+			return -1;
+	}
 	return 0;
 }
 
@@ -93,15 +115,12 @@ letter_next(struct letter_text *t, struct buf *out)
 	switch (t->stage) {
 	case TEXT_HEAD:
 		t->stage = TEXT_BODY;
-		if (mbox_from_format(out, l->from, l->arrived_s) == -1 ||
-		    mbox_encode(&t->enc, l->head, out) == -1)
-			return -1;
-		return 1;
+		return head_add(out, l) == -1 ? -1 : 1;
 	case TEXT_BODY:
 		more = l->text_fd == -1 ? t->at < l->text.len
 		    : t->at < l->text_len || t->held > 0;
 		if (more && (l->text_fd == -1
-		    ? mbox_encode(&t->enc, piece_of_span(t), out)
+		    ? mbox_put(&t->put, piece_of_span(t), out)
 		    : piece_of_file(t, out)) == -1)
 			return -1;
 		if (more)
@@ -110,7 +129,7 @@ letter_next(struct letter_text *t, struct buf *out)
 		/* FALLTHROUGH */
 	case TEXT_END:
 		t->stage = TEXT_DONE;
-		return mbox_encode_end(&t->enc, out) == -1 ? -1 : 1;
+		return mbox_put_end(&t->put, out) == -1 ? -1 : 1;
 	}
 	return 0;
 }
@@ -271,9 +290,11 @@ find_letter(struct store *s, struct store_letter *l)
 	return 0;
 }
 
-/* A part of one of the letters at `place`, and then the end: cut it off. */
+/* A part of one of the letters, or NULs, from place to the end: cut it off.
+ * 1: done; 0: it is something else; -1 with errno. */
 static int
-cut_torn(struct store *s, struct store_letter *l, size_t n, uint64_t place)
+cut_torn(struct store *s, const struct store_letter *l, size_t n,
+    uint64_t place)
 {
 	uint64_t octets;
 	size_t i;
@@ -281,33 +302,72 @@ cut_torn(struct store *s, struct store_letter *l, size_t n, uint64_t place)
 	for (i = 0; i < n; i++)
 		if (l[i].maybe_stored && !l[i].was_there &&
 		    text_compare(s, &l[i], place, &octets) == SAME_TORN)
-			return ftruncate(s->fd, (off_t)place);
+			return ftruncate(s->fd, (off_t)place) == -1 ? -1 : 1;
 	return 0;
 }
 
-/* The last letter of the file, if it is none of which we know the token. */
+/* A From_ line cut in the middle is none: its place is behind an empty line
+ * near the end of the file. */
 static int
-cut_last(struct store *s, struct store_letter *l, size_t n)
+cut_end(struct store *s, const struct store_letter *l, size_t n, uint64_t size)
 {
-	struct ix_rec r, last = { 0 };
+	char end[CUT_FROM_MAX];
+	size_t i, len = size < sizeof(end) ? (size_t)size : sizeof(end);
+	int rv;
+
+	if (file_read(s->fd, end, len, size - len) != (ssize_t)len)
+		return -1;
+	for (i = 0; i + 2 < len; i++) {
+		if (end[i] != '\n' || end[i + 1] != '\n')
+			continue;
+		if ((rv = cut_torn(s, l, n, size - len + i + 2)) != 0)
+			return rv;
+	}
+	return 0;
+}
+
+/* NULs behind letters that got through whole. */
+static int
+cut_nuls(struct store *s, const struct store_letter *l, size_t n)
+{
+	struct ix_rec r;
 	uint64_t octets;
 	uint32_t i;
 	size_t k;
 
+	for (k = 0; k < n; k++) {
+		i = index_find(&s->ix, l[k].uid);
+		if (!l[k].was_there || l[k].uid == 0 ||
+		    i == index_count(&s->ix))
+			continue;
+		index_get(&s->ix, i, &r);
+		if (text_compare(s, &l[k], r.place, &octets) == SAME_WHOLE &&
+		    octets < r.octets && nul_to_end(s->fd, r.place + octets))
+			return ftruncate(s->fd, (off_t)(r.place + octets));
+	}
+	return 0;
+}
+
+/* What is torn at the end, be it seen as a letter or as part of the last. */
+static int
+cut_last(struct store *s, const struct store_letter *l, size_t n)
+{
+	struct ix_rec r, last = { 0 };
+	struct ix_seen now;
+	uint32_t i;
+	int rv;
+
+	if (cut_nuls(s, l, n) == -1 || mbox_seen(s, &now) == -1)
+		return -1;
 	for (i = 0; i < index_count(&s->ix); i++) {
 		index_get(&s->ix, i, &r);
 		if (last.uid == 0 || r.place > last.place)
 			last = r;
 	}
-	if (last.uid == 0)
-		return 0;
-	/* Whole, and a torn one behind it that has no From_ line yet. */
-	for (k = 0; k < n; k++)
-		if (l[k].was_there && l[k].uid == last.uid &&
-		    text_compare(s, &l[k], last.place, &octets) == SAME_WHOLE &&
-		    octets < last.octets)
-			return cut_torn(s, l, n, last.place + octets);
-	return has_token(&last) ? 0 : cut_torn(s, l, n, last.place);
+	if (last.uid != 0 && !has_token(&last) && last.place < now.size &&
+	    (rv = cut_torn(s, l, n, last.place)) != 0)
+		return rv;
+	return cut_end(s, l, n, now.size);
 }
 
 int

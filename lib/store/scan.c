@@ -118,7 +118,8 @@ line_wire(const char *p, size_t len, bool begins, bool whole, bool has_cr)
 {
 	uint64_t n = len;
 
-	if (begins && *p == '>' && mbox_is_quoted(span_make(p, len), 1))
+	if (begins && len > 0 && *p == '>' &&
+	    mbox_is_quoted(span_make(p, len)))
 		n--;
 	if (has_cr)
 		n -= count_cr(p, len);
@@ -136,9 +137,10 @@ header_line(struct scan *s, const char *p, size_t len, bool whole, bool has_cr)
 		s->rec.wire += 2;
 		return;
 	}
-	if (begins && *p != ' ' && *p != '\t') {
-		s->skipping = mbox_is_state(line);
-		s->skip_digest = mbox_is_volatile(line);
+	if (begins && len > 0 && *p != ' ' && *p != '\t') {
+		s->skipping = mbox_is_state_line(line);
+		/* mutt writes Lines beside them. */
+		s->skip_digest = s->skipping || span_caseprefix(line, "Lines:");
 	}
 	if (!s->skipping)
 		s->rec.wire += line_wire(p, len, begins, whole, has_cr);
@@ -160,7 +162,7 @@ static bool
 is_from(struct scan *s, const char *p, size_t len, int64_t *when)
 {
 	return !s->in_line && len >= 5 && *p == 'F' &&
-	    mbox_from_parse(span_make(p, len), when);
+	    mbox_is_separator(span_make(p, len), when);
 }
 
 int

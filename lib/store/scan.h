@@ -38,7 +38,7 @@ void scan_start(struct scan *s, uint64_t at);
 void scan_clear(struct scan *s);
 
 /*
- * scan_feed - the next piece, cut as mbox_encode wants it; scan_end - the text
+ * scan_feed - the next piece, cut as mbox_decode wants it; scan_end - the text
  * ends here. Return 0, or -1 when found did.
  */
 int scan_feed(struct scan *s, struct span piece);
