@@ -1,0 +1,321 @@
+/*
+ * smtpd/smtpd.h - what the rooms of smtpd share: the program, its sessions,
+ * their transactions. All of it runs in one loop and one thread.
+ */
+#ifndef SMTPD_SMTPD_H
+#define SMTPD_SMTPD_H
+
+#include <netinet/in.h>
+
+#include "lib/ipc/daemon.h"
+#include "lib/log.h"
+#include "lib/mail/addr.h"
+#include "lib/mail/dot.h"
+#include "lib/mail/header.h"
+#include "lib/net/conn.h"
+#include "lib/net/listener.h"
+#include "smtpd/clients.h"
+
+/*
+ * Limits that no configuration changes, each with its reason.
+ * A command line: 512 octets (RFC 5321 section 4.5.3.1.4) and what our
+ * extensions add to MAIL and RCPT, the most of which is ORCPT's 500 (RFC 3461).
+ */
+#define SMTP_LINE_OCTETS     2048
+#define SMTP_HELO_OCTETS     255      /* a domain or an address literal */
+#define SMTP_MAILS_MAX       100000   /* transactions of a session: LIMITS */
+#define SMTP_ASKS_MAX        100      /* recipients asked of authd at a time */
+/* A refused text is eaten, so that the client reads the reply; up to this many
+ * octets past the size limit, then the connection ends. */
+#define SMTP_EAT_OCTETS      (64u << 20)
+
+/* Deadlines of RFC 5321 section 4.5.3.2, in seconds. */
+#define SMTP_COMMAND_S       300      /* 4.5.3.2.7: the next command */
+#define SMTP_DATA_S          180      /* 4.5.3.2.5: a block of the text ... */
+#define SMTP_DATA_BLOCK      16384    /* ... which for us is so many octets */
+#define SMTP_ANSWER_S        540      /* a client waits 10 minutes for 250 */
+#define SMTP_ASK_MS          30000    /* authd about a recipient */
+#define SMTP_FINISH_S        5        /* for the last reply to leave */
+
+/* When a listener is full, who has said nothing for so long makes room. */
+#define SMTP_IDLE_MS         10000
+
+enum session_state {
+	S_START    = 1 << 0,  /* before the banner: who is the local user? */
+	S_NEW      = 1 << 1,  /* greeted by us, not yet by the client */
+	S_GREETED  = 1 << 2,
+	S_MAIL     = 1 << 3,  /* a reverse-path, no recipient taken yet */
+	S_RCPT     = 1 << 4,
+	S_DATA     = 1 << 5,  /* text up to the final dot */
+	S_CHUNK    = 1 << 6,  /* octets of a BDAT chunk */
+	S_CHUNKED  = 1 << 7,  /* between two chunks */
+	S_COMMIT   = 1 << 8,  /* the text is complete, queued decides */
+	S_CLOSING  = 1 << 9,  /* the last reply is on its way */
+};
+
+/* Any state in which a command may come. */
+#define S_ANY (S_NEW | S_GREETED | S_MAIL | S_RCPT | S_CHUNKED)
+
+/* A verdict with its words: what the client reads. Text is printable. */
+struct verdict {
+	unsigned code;           /* 0: none yet */
+	char enhanced[12];
+	char text[200];
+};
+
+/*
+ * One RCPT and its fate. Replies go out in the order of the commands, answers
+ * come from authd as they are ready: a RCPT that is not answered at once waits
+ * in the transaction's list, and those behind it with it.
+ */
+struct rcpt {
+	struct rcpt *next;
+	struct session *session; /* borrows */
+	uint32_t request;        /* to authd; 0: none under way */
+	uint8_t notify;          /* DSN_ bits; 0: not said */
+	uint64_t hash;           /* of the canonical address */
+	struct verdict verdict;  /* code 0: not answered yet */
+	char *orcpt;             /* owns: "type;address" decoded, or NULL */
+	char path[ADDR_TEXT];    /* local@domain as it was written */
+};
+
+struct rcpts { struct rcpt *first, **last; };
+
+/* From MAIL to the end of the text. */
+struct tx {
+	struct session *session; /* borrows; NULL: gone, only queued's word is
+	                          * waited for */
+	struct smtpd *smtpd;     /* borrows */
+	struct tx *hash_next;    /* in smtpd.txs, while queued knows of it */
+	uint32_t number;         /* what queued calls it; 0: not begun there */
+	uint64_t qid;
+	char from[ADDR_TEXT];
+	char *envid;             /* owns; or NULL */
+	uint32_t flags;          /* TX_F_ */
+	uint64_t declared;       /* SIZE=, 0: not said */
+	struct rcpts taken;      /* owns: those that got 250 */
+	struct rcpts waiting;    /* owns: those without a reply yet */
+	unsigned ntaken, nwaiting;
+	bool refused;            /* a RCPT was: for what DATA says without any */
+
+	struct dot_scan dot;
+	struct header_scan header; /* as it passes */
+	time_t arrival_s;        /* realtime: in Received and Date */
+	uint64_t size;           /* octets of the text, dots taken off */
+	uint64_t sent;           /* octets given to queued */
+	int64_t window;          /* how many more it takes now */
+	bool window_wait;        /* reading pauses until queued takes more */
+	bool begun;              /* the text has begun */
+	bool committed;          /* queued knows that it is complete */
+	struct verdict failed;   /* why the rest of the text is only eaten */
+};
+
+struct session {
+	struct smtpd *smtpd;     /* borrows */
+	struct smtpd_listener *from; /* borrows: where it came in */
+	const struct conf_listen *listen; /* borrows from the configuration */
+	struct conn conn;
+	struct defer bury;       /* frees it when nothing runs in it any more */
+	enum session_state state;
+	uint64_t sid;
+	struct client *client;   /* borrows: counted in smtpd.clients */
+	struct in6_addr addr;
+	uint16_t port;
+	char *helo;              /* owns; NULL before HELO */
+	bool esmtp;
+	bool idle_listed;
+	unsigned errors, junk, mails;
+	uint64_t progress;       /* octets since the deadline was set */
+	int64_t active_ms;       /* last command, boottime clock */
+	struct session *idle_prev, *idle_next; /* in its listener's list */
+	struct session *all_prev, *all_next;   /* in smtpd.sessions */
+	struct tx *tx;           /* owns */
+	uint64_t chunk;          /* octets of a BDAT chunk, still to come */
+	bool chunk_last;
+	enum session_state chunk_from; /* the state that BDAT came in */
+	struct buf held;         /* a command that waits for authd */
+	/* submit.sock: who the kernel says it is */
+	uint32_t uid, uid_request;
+	char *account, *address; /* own; the name, and name@domain */
+};
+
+/* A run of qids granted by queued. */
+struct qids { uint64_t next; uint32_t left; };
+
+#define SMTPD_LISTENERS_MAX 64
+#define SMTPD_TX_BUCKETS    1024
+
+struct smtpd {
+	struct daemon daemon;
+	struct loop *loop;       /* borrows */
+	const struct conf *conf; /* borrows */
+	struct channel *authd, *queued; /* borrow */
+	struct smtpd_listener {
+		struct listener listener;
+		struct smtpd *smtpd;
+		const struct conf_listen *conf;
+		int fd;          /* until accepting begins; -1 then */
+		unsigned index;  /* in conf.listens */
+		enum conf_kind kind;
+		unsigned open;   /* sessions of it */
+		struct session *idle_first, *idle_last; /* longest first */
+	} listeners[SMTPD_LISTENERS_MAX];
+	size_t nlisteners;
+	struct clients clients;
+	struct session *sessions;            /* all of them */
+	unsigned nsessions;
+	struct tx *txs[SMTPD_TX_BUCKETS];    /* by number */
+	unsigned ntxs;
+	uint32_t next_tx;
+	struct ipc_writer body;  /* an open frame of text */
+	size_t body_octets;      /* in it; 0: none is open */
+	struct qids qids[2];     /* in use, and the block to follow */
+	bool qids_asked;
+	uint64_t next_sid;
+	bool draining;
+	struct timer stop_timer;
+	struct conf_listen submit; /* submit.sock: in no configuration */
+	uint64_t n_connections, n_refused, n_messages, n_rcpt_refused,
+	    n_msg_refused; /* for `barid status` */
+};
+
+/* -- listen.c ---------------------------------------------------------------- */
+
+/* smtpd_init - the state of a worker, before its first session. */
+void smtpd_init(struct smtpd *d, struct loop *loop, const struct conf *conf,
+    struct channel *authd, struct channel *queued);
+
+/* listeners_add - a descriptor from master, kept until listeners_start. */
+void listeners_add(void *arg, unsigned index, enum conf_kind kind, int fd);
+void listeners_start(struct smtpd *d);
+
+/* listeners_drain - no more clients; sessions end when they can. */
+void listeners_drain(struct smtpd *d);
+
+/* smtpd_drained - the last session of an old generation has gone. */
+void smtpd_drained(struct smtpd *d);
+
+/* -- session.c --------------------------------------------------------------- */
+
+/*
+ * session_open - a client is there: limits and refusals are judged, the banner
+ * goes out. fd is ours from now on. peer is a Unix address on submit.sock.
+ */
+void session_open(struct smtpd_listener *l, int fd,
+    const struct sockaddr_storage *peer);
+
+/* session_close - every way out meets here. The memory is freed only when the
+ * loop comes round. */
+void session_close(struct session *s);
+
+/* session_end - a last reply, then close: 421 and the like. Input is over. */
+void session_end(struct session *s, unsigned code, const char *enhanced,
+    const char *text);
+
+/* session_enter - the only writer of s->state and of its deadline. */
+void session_enter(struct session *s, enum session_state to);
+
+/* session_greet - the banner. */
+void session_greet(struct session *s);
+
+/* session_drain_all - this generation ends: idle ones now, others soon. */
+void session_drain_all(struct smtpd *d);
+
+/* session_ip - "192.0.2.1", "2001:db8::1"; "" for local users. */
+const char *session_ip(const struct session *s, char *out, size_t size);
+
+/* session_client_text - "192.0.2.1:4711", "local uid 1000". */
+const char *session_client_text(const struct session *s, char *out,
+    size_t size);
+
+/*
+ * reply - one reply, "250 2.1.0 text". A 5xx counts as an error, and the
+ * session is ended when there are too many (S_CLOSING). reply_junk is for what
+ * is no command: counted on its own.
+ */
+void reply(struct session *s, unsigned code, const char *enhanced,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void reply_junk(struct session *s, const char *enhanced, const char *text);
+
+/* session_event - begins an event with the session's id and client. */
+void session_event(struct session *s, struct event_out *e,
+    enum event_code code);
+
+/* session_settled - an answer has gone out that input had to wait for. */
+void session_settled(struct session *s);
+
+/* -- command.c --------------------------------------------------------------- */
+
+/* command_line - a line of the client's, as the connection hands it on. */
+void command_line(struct session *s, struct span line, enum conn_eol eol);
+
+void command_line_long(struct session *s);
+
+/* command_resume - what was held back while authd was asked. */
+void command_resume(struct session *s);
+
+/* -- envelope.c -------------------------------------------------------------- */
+
+void cmd_mail(struct session *s, struct span arg);
+void cmd_rcpt(struct session *s, struct span arg);
+
+/* rcpt_answer - authd has spoken: r->verdict is set, due replies go out. */
+void rcpt_answer(struct rcpt *r);
+
+/* tx_free - with all it owns; queued is told if it still gathers. */
+void tx_free(struct tx *tx);
+
+/* tx_end - back to S_GREETED without a transaction: RSET, EHLO, done. */
+void tx_end(struct session *s);
+
+/* -- data.c ------------------------------------------------------------------ */
+
+void cmd_data(struct session *s, struct span arg);
+void cmd_bdat(struct session *s, struct span arg);
+size_t data_octets(struct session *s, struct span in);
+
+/* data_window - queued takes more: reading goes on. */
+void data_window(struct tx *tx);
+
+/* data_done - queued's last word on this text. Before its end it is a refusal,
+ * and the rest is only eaten; after it, the reply. */
+void data_done(struct tx *tx, const struct verdict *v);
+
+/* -- policy.c ---------------------------------------------------------------- */
+
+/* policy_connect - may this client speak to this listener? false: v is filled. */
+bool policy_connect(const struct conf_listen *l, const struct in6_addr *a,
+    struct verdict *v);
+
+/* policy_sender - "deny sender". */
+bool policy_sender(const struct conf_listen *l, struct span from,
+    struct verdict *v);
+
+/* policy_rcpt - a device may write to the named domains alone. */
+bool policy_rcpt(const struct conf_listen *l, struct span domain,
+    struct verdict *v);
+
+/* verdict_set - fills v; the text is cut to fit and made printable. */
+void verdict_set(struct verdict *v, unsigned code, const char *enhanced,
+    struct span text);
+
+/* -- peers.c ----------------------------------------------------------------- */
+
+extern const struct daemon_peer smtpd_peers[];
+
+void peer_ask_rcpt(struct session *s, struct rcpt *r, const struct addr *a);
+void peer_ask_uid(struct session *s);
+
+/*
+ * peer_tx_begin - a qid, and the envelope goes to queued. Returns 0, or -1:
+ * queued is away or gave no more ids (451 4.3.0).
+ */
+int peer_tx_begin(struct tx *tx);
+/* Octets gather in one frame until it is full or ended. Nothing else may be
+ * said to queued in between. */
+void peer_tx_body(struct tx *tx, struct span octets);
+void peer_tx_body_end(struct tx *tx);
+void peer_tx_commit(struct tx *tx);
+void peer_tx_abort(struct tx *tx);
+
+#endif

@@ -1,0 +1,364 @@
+/*
+ * smtpd_fake.h - a worker of smtpd with its real sessions and channels, and an
+ * authd and a queued at the other ends that live in the same process. For
+ * the unit tests and the fuzz target of smtpd.
+ */
+#ifndef TESTS_UNIT_SMTPD_FAKE_H
+#define TESTS_UNIT_SMTPD_FAKE_H
+
+#include <sys/socket.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "smtpd/smtpd.h"
+
+#define FAKE_OUT_MAX (1u << 20)
+
+static struct fake {
+	struct smtpd d;
+	struct loop loop;
+	struct conf *conf;
+	struct smtpd_listener mx, submit;
+	struct channel authd, queued;             /* smtpd's ends */
+	struct channel authd_peer, queued_peer;   /* the others */
+	int client;            /* our end of the session, or -1 */
+	struct buf out;        /* all that smtpd has said to it */
+	bool closed;           /* by smtpd */
+	/* what queued has seen */
+	unsigned begun, committed, aborted, rcpts;
+	uint64_t qid;
+	char from[ADDR_TEXT], last_rcpt[ADDR_TEXT], account[64];
+	struct buf text;       /* of the last transaction */
+	bool hold_answers;     /* authd keeps quiet until fake_answer() */
+	struct { uint32_t request; uint8_t verdict; } held[200];
+	size_t nheld;
+	unsigned done_code;    /* what queued says to COMMIT */
+	bool narrow;           /* queued gives no window beyond the first */
+} fake;
+
+static uint8_t
+fake_verdict(struct span local, struct span domain)
+{
+	if (span_caseeq(local, "postmaster") && domain.len == 0)
+		return RCPT_OK;
+	if (!span_caseeq(domain, "example.test"))
+		return RCPT_RELAY;
+	if (span_eqstr(local, "later"))
+		return RCPT_TEMP;
+	return span_prefix(local, "user") ? RCPT_OK : RCPT_UNKNOWN;
+}
+
+static inline void
+fake_answer_one(uint32_t request, uint8_t verdict)
+{
+	struct ipc_msg m = { .request = request };
+	struct ipc_writer w;
+
+	w = ipc_reply_begin(&fake.authd_peer, &m, IPC_RCPT_ANSWER);
+	ipc_put_u8(&w, verdict);
+	ipc_put_str(&w, "");
+	ipc_put_str(&w, "");
+	ipc_end(&w);
+}
+
+static int
+fake_on_rcpt_ask(void *arg, struct ipc_msg *m)
+{
+	struct ipc_reader rd = ipc_reader(m);
+	struct span local, domain;
+	uint8_t verdict;
+
+	(void)arg;
+	ipc_get_u8(&rd);
+	local = ipc_get_span(&rd, IPC_PATH_MAX);
+	domain = ipc_get_span(&rd, IPC_PATH_MAX);
+	verdict = fake_verdict(local, domain);
+	if (fake.hold_answers && fake.nheld < nitems(fake.held)) {
+		fake.held[fake.nheld].request = m->request;
+		fake.held[fake.nheld++].verdict = verdict;
+	} else
+		fake_answer_one(m->request, verdict);
+	return 0;
+}
+
+static int
+fake_on_uid_ask(void *arg, struct ipc_msg *m)
+{
+	struct ipc_writer w;
+
+	(void)arg;
+	w = ipc_reply_begin(&fake.authd_peer, m, IPC_UID_ANSWER);
+	ipc_put_u8(&w, 1);
+	ipc_put_str(&w, "user1");
+	ipc_put_str(&w, "user1@example.test");
+	ipc_put_str(&w, "A User");
+	ipc_end(&w);
+	return 0;
+}
+
+static void
+fake_grant(void)
+{
+	struct ipc_writer w;
+
+	w = ipc_begin(&fake.queued_peer, IPC_QID_GRANT, 0, 0);
+	ipc_put_u64(&w, 1000);
+	ipc_put_u32(&w, 256);
+	ipc_end(&w);
+}
+
+static int
+fake_on_qid_ask(void *arg, struct ipc_msg *m)
+{
+	(void)arg;
+	(void)m;
+	fake_grant();
+	return 0;
+}
+
+static int
+fake_on_begin(void *arg, struct ipc_msg *m)
+{
+	struct ipc_reader rd = ipc_reader(m);
+
+	(void)arg;
+	fake.qid = ipc_get_u64(&rd);
+	ipc_get_u64(&rd);
+	ipc_get_u32(&rd);
+	ipc_get_u64(&rd);
+	span_copy(ipc_get_span(&rd, IPC_PATH_MAX), fake.from,
+	    sizeof(fake.from));
+	span_copy(ipc_get_span(&rd, 60), fake.account, sizeof(fake.account));
+	fake.begun++;
+	fake.rcpts = 0;
+	buf_reset(&fake.text);
+	return 0;
+}
+
+static int
+fake_on_rcpt(void *arg, struct ipc_msg *m)
+{
+	struct ipc_reader rd = ipc_reader(m);
+
+	(void)arg;
+	span_copy(ipc_get_span(&rd, IPC_PATH_MAX), fake.last_rcpt,
+	    sizeof(fake.last_rcpt));
+	fake.rcpts++;
+	return 0;
+}
+
+static int
+fake_on_body(void *arg, struct ipc_msg *m)
+{
+	struct ipc_writer w;
+
+	(void)arg;
+	buf_add_span(&fake.text, m->body);
+	if (fake.narrow)
+		return 0;
+	w = ipc_begin(&fake.queued_peer, IPC_TX_WINDOW, 0, m->session);
+	ipc_put_u32(&w, (uint32_t)m->body.len);
+	ipc_end(&w);
+	return 0;
+}
+
+static int
+fake_on_commit(void *arg, struct ipc_msg *m)
+{
+	struct ipc_reader rd = ipc_reader(m);
+	struct ipc_writer w;
+
+	(void)arg;
+	if (ipc_get_u64(&rd) != fake.text.len)
+		abort();
+	fake.committed++;
+	w = ipc_begin(&fake.queued_peer, IPC_TX_DONE, 0, m->session);
+	ipc_put_u16(&w, (uint16_t)fake.done_code);
+	ipc_put_str(&w, fake.done_code == 250 ? "2.0.0" : "4.3.0");
+	ipc_put_str(&w, "as queued says");
+	ipc_end(&w);
+	return 0;
+}
+
+static int
+fake_on_abort(void *arg, struct ipc_msg *m)
+{
+	(void)arg;
+	(void)m;
+	fake.aborted++;
+	return 0;
+}
+
+static const struct ipc_handler fake_authd_handlers[] = {
+	{ IPC_RCPT_ASK, fake_on_rcpt_ask },
+	{ IPC_UID_ASK,  fake_on_uid_ask },
+	IPC_HANDLERS_END
+};
+
+static const struct ipc_handler fake_queued_handlers[] = {
+	{ IPC_QID_ASK,   fake_on_qid_ask },
+	{ IPC_TX_BEGIN,  fake_on_begin },
+	{ IPC_TX_RCPT,   fake_on_rcpt },
+	{ IPC_TX_BODY,   fake_on_body },
+	{ IPC_TX_COMMIT, fake_on_commit },
+	{ IPC_TX_ABORT,  fake_on_abort },
+	IPC_HANDLERS_END
+};
+
+static void
+fake_pair(int sv[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+	    sv) == -1)
+		abort();
+}
+
+static const struct daemon_peer *
+fake_peer_spec(enum role role)
+{
+	const struct daemon_peer *p = smtpd_peers;
+
+	while (p->role != role)
+		p++;
+	return p;
+}
+
+static void
+fake_on_lost(void *arg, struct channel *ch)
+{
+	const struct daemon_peer *p = fake_peer_spec(ch->peer);
+
+	if (p->on_down != NULL)
+		p->on_down(arg, ch);
+}
+
+static void
+fake_join(enum role role, struct channel *ours, struct channel *theirs,
+    const struct ipc_handler *handlers)
+{
+	const struct daemon_peer *p = fake_peer_spec(role);
+	int sv[2];
+
+	fake_pair(sv);
+	channel_init(ours, &fake.loop, ROLE_SMTPD, role, p->handlers, &fake.d);
+	ours->on_lost = fake_on_lost;
+	channel_init(theirs, &fake.loop, role, ROLE_SMTPD, handlers, NULL);
+	channel_open(ours, sv[0]);
+	channel_open(theirs, sv[1]);
+}
+
+/* Output goes to out; true if anything happened. */
+static inline bool
+fake_round(void)
+{
+	char in[65536];
+	ssize_t n;
+	size_t before = fake.d.qids[0].left + fake.text.len +
+	    fake.committed + fake.begun;
+
+	loop_run_once(&fake.loop, 0);
+	if (fake.client == -1 || fake.closed)
+		return false;
+	n = recv(fake.client, in, sizeof(in), MSG_DONTWAIT);
+	if (n > 0)
+		buf_add(&fake.out, in, (size_t)n);
+	else if (n == 0 || (n == -1 && errno != EAGAIN))
+		fake.closed = true;
+	return n > 0 || before != fake.d.qids[0].left + fake.text.len +
+	    fake.committed + fake.begun;
+}
+
+static inline void
+fake_settle(void)
+{
+	int quiet = 0;
+
+	while (quiet < 4)
+		quiet = fake_round() ? 0 : quiet + 1;
+}
+
+/* fake_start - once; limits is what stands in the listener's braces. */
+static inline void
+fake_start(const char *limits)
+{
+	struct conf_errors errors = { 0 };
+	char text[1000];
+
+	snprintf(text, sizeof(text), "config 1 for smtpd\nhost mx.example.test\n"
+	    "listen mx { port 2525; %s }\n",
+	    limits);
+	log_stderr_level(LOG_L_ERROR);
+	loop_init(&fake.loop);
+	fake.conf = conf_parse(span_str(text), "test", true, &errors);
+	if (fake.conf == NULL) {
+		fprintf(stderr, "%s\n", errors.list[0].text);
+		abort();
+	}
+	fake_join(ROLE_AUTHD, &fake.authd, &fake.authd_peer,
+	    fake_authd_handlers);
+	fake_join(ROLE_QUEUED, &fake.queued, &fake.queued_peer,
+	    fake_queued_handlers);
+	smtpd_init(&fake.d, &fake.loop, fake.conf, &fake.authd, &fake.queued);
+	fake.mx.smtpd = fake.submit.smtpd = &fake.d;
+	fake.mx.conf = &fake.conf->listens[0];
+	fake.submit.conf = &fake.d.submit;
+	fake.client = -1;
+	fake.done_code = 250;
+	buf_init(&fake.out, FAKE_OUT_MAX);
+	buf_init(&fake.text, 64u << 20);
+	fake_grant();
+	fake_settle();
+}
+
+/* fake_connect - a client of that listener; it is the only one. */
+static inline void
+fake_connect(struct smtpd_listener *l)
+{
+	struct sockaddr_storage ss = { 0 };
+	struct sockaddr_in *in = (struct sockaddr_in *)&ss;
+	int sv[2];
+
+	in->sin_family = AF_INET;
+	in->sin_addr.s_addr = htonl(0xc0000207); /* 192.0.2.7 */
+	in->sin_port = htons(4711);
+	fake_pair(sv);
+	fake.client = sv[0];
+	fake.closed = false;
+	buf_reset(&fake.out);
+	session_open(l, sv[1], &ss);
+	fake_settle();
+}
+
+static inline void
+fake_hangup(void)
+{
+	close(fake.client);
+	fake.closed = true;
+	fake_settle();
+	fake.client = -1;
+}
+
+/* fake_send - in pieces of so many octets, smtpd running in between. */
+static inline void
+fake_send(struct span in, size_t piece)
+{
+	size_t n;
+	ssize_t rv;
+
+	while (in.len > 0 && !fake.closed) {
+		n = in.len < piece ? in.len : piece;
+		rv = send(fake.client, in.p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (rv > 0)
+			in = span_from(in, (size_t)rv);
+		else if (errno != EAGAIN)
+			break;
+		if (!fake_round() && rv <= 0)
+			break; /* it reads no more, for now or for ever */
+	}
+	fake_settle();
+}
+
+#endif
