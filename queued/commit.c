@@ -49,7 +49,7 @@ struct committer {
 	uint32_t off, octets, ahead, salt;
 	uint64_t prev_commit, next_batch, end;
 	struct iovec iov[IOV_BATCH];
-	struct notice notices[BATCH_RECORDS_MAX + 1];
+	struct notice notices[BATCH_RECORDS_MAX];
 };
 
 struct batch {
@@ -208,10 +208,10 @@ batch_cut(struct committer *c, struct batch *b)
 		uint64_t octets = r->type == 0 ? 0 :
 		    RECORD_OCTETS(rec_payload(r));
 
-		/* One place is kept for the second half of a glued pair. */
+		/* The last places are for the rest of a glued run. */
 		if (!glued && b->n > 0 &&
 		    (b->octets + octets > BATCH_OCTETS_MAX ||
-		    b->n >= BATCH_RECORDS_MAX - 1))
+		    b->n > BATCH_RECORDS_MAX - BATCH_GLUED_MAX))
 			break;
 		list_take(&c->ready);
 		list_add(&b->recs, r);

@@ -16,6 +16,7 @@
 
 #define BATCH_OCTETS_MAX  (1u << 20) /* or one letter */
 #define BATCH_RECORDS_MAX 300        /* three pieces each, below IOV_MAX */
+#define BATCH_GLUED_MAX   8          /* records of one glued run */
 
 /*
  * A record on its way to the log. head holds RECORD_HEAD octets of room and

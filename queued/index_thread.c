@@ -42,8 +42,12 @@ struct index_thread {
 static void
 view_set(struct index_thread *t)
 {
+	struct segment oldest = { 0, 0 };
 	struct index_view v;
 
+	(void)segments_oldest(t->c.segments, &oldest);
+	v.oldest = oldest.number;
+	v.oldest_live = catalog_live(&t->c, oldest.number);
 	v.applied = t->c.applied;
 	v.synced = t->c.synced;
 	v.letters = t->c.rows[INDEX_Q];

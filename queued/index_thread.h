@@ -30,6 +30,8 @@ struct index_view {
 	uint64_t applied, synced;
 	uint64_t letters, waiting, indexed;
 	uint64_t live_octets;
+	uint32_t oldest;      /* segment */
+	uint64_t oldest_live; /* octets of it that matter */
 	bool ready; /* it has caught up with the log */
 	bool long_tails;
 };

@@ -241,6 +241,15 @@ record_encode_expand(struct buf *b, const uint32_t *parents, size_t n,
 	return 0;
 }
 
+/* What others said is cut, not refused: an outcome must be written. */
+static int
+text_cut(struct buf *b, struct span s)
+{
+	if (s.len > LETTER_TEXT_MAX)
+		s.len = LETTER_TEXT_MAX;
+	return tlv_text(b, s, LETTER_TEXT_MAX);
+}
+
 int
 record_encode_state(struct buf *b, const struct outcome *o, size_t n)
 {
@@ -253,9 +262,9 @@ record_encode_state(struct buf *b, const struct outcome *o, size_t n)
 		    buf_add_u16(b, o->flags) == -1 ||
 		    buf_add_u16(b, o->attempt) == -1 ||
 		    buf_add_u64(b, (uint64_t)o->next_s) == -1 ||
-		    tlv_text(b, o->status, LETTER_TEXT_MAX) == -1 ||
-		    tlv_text(b, o->host, LETTER_TEXT_MAX) == -1 ||
-		    tlv_text(b, o->reply, LETTER_TEXT_MAX) == -1)
+		    text_cut(b, o->status) == -1 ||
+		    text_cut(b, o->host) == -1 ||
+		    text_cut(b, o->reply) == -1)
 			return -1;
 		tlv_close(b, at);
 	}
@@ -270,7 +279,7 @@ record_encode_ctrl(struct buf *b, const struct control *c)
 	if (at == SIZE_MAX || buf_add_u8(b, c->verb) == -1 ||
 	    buf_add_u32(b, c->number) == -1 ||
 	    buf_add_u64(b, (uint64_t)c->time_s) == -1 ||
-	    tlv_text(b, c->operator, LETTER_TEXT_MAX) == -1 ||
+	    text_cut(b, c->operator) == -1 ||
 	    tlv_text(b, c->addr, LETTER_TEXT_MAX) == -1)
 		return -1;
 	tlv_close(b, at);

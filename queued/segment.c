@@ -68,7 +68,7 @@ on_name(struct segments *s, const char *name)
 		unlinkat(s->dir, name, 0);
 	else if ((n = name_number(name, "spare.", "")) != 0) {
 		if (fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    st.st_size == s->octets && s->spares < SPARES_MAX) {
+		    st.st_size == s->octets && s->spares < s->spares_max) {
 			s->spares++;
 			if (n >= s->serial)
 				s->serial = n + 1;
@@ -88,6 +88,8 @@ segments_open(struct segments *s, int dir, uint32_t octets)
 	s->dir = dir;
 	s->octets = octets;
 	s->serial = 1;
+	s->spares_max = SPARES_OCTETS / octets > SPARES_MIN ?
+	    SPARES_OCTETS / octets : SPARES_MIN;
 	pthread_mutex_init(&s->lock, NULL);
 	if ((fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		return -1;
@@ -197,7 +199,7 @@ segments_add_spare(struct segments *s)
 	bool enough;
 
 	pthread_mutex_lock(&s->lock);
-	enough = s->spares >= SPARES_MAX;
+	enough = s->spares >= SPARES_MIN;
 	pthread_mutex_unlock(&s->lock);
 	return enough ? 0 : make_spare(s);
 }
@@ -266,7 +268,7 @@ segments_free_oldest(struct segments *s)
 	pthread_mutex_lock(&s->lock);
 	segment_name(s->list[0].number, name);
 	number_name("spare", s->serial++, spare);
-	if (s->spares < SPARES_MAX &&
+	if (s->spares < s->spares_max &&
 	    fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_size == s->octets) {
 		if ((rv = renameat(s->dir, name, s->dir, spare)) == 0)
@@ -346,4 +348,15 @@ segments_used(struct segments *s, size_t *n)
 	*n = s->n;
 	pthread_mutex_unlock(&s->lock);
 	return sum;
+}
+
+unsigned
+segments_spares(struct segments *s)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->spares;
+	pthread_mutex_unlock(&s->lock);
+	return n;
 }

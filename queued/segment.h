@@ -16,8 +16,10 @@
 #include "queued/record.h"
 
 #define SEGMENT_NAME 24
-/* Spares that are kept: one to open, one for the failed sync after that. */
-#define SPARES_MAX 2
+/* Spares that are kept: one to open, one for the failed sync after that; of
+ * small segments as many as make up SPARES_OCTETS. */
+#define SPARES_MIN    2
+#define SPARES_OCTETS (64u << 20)
 
 struct segment {
 	uint32_t number;
@@ -31,7 +33,7 @@ struct segments {
 	pthread_mutex_t lock;
 	struct segment *list; /* ascending */
 	size_t n, cap;
-	unsigned spares, serial;
+	unsigned spares, spares_max, serial;
 };
 
 void segment_name(uint32_t number, char out[SEGMENT_NAME]);
@@ -56,7 +58,7 @@ int segment_open(const struct segments *s, uint32_t number,
  */
 int segments_begin(struct segments *s, struct segment_head *head);
 
-/* segments_add_spare - makes one if there are fewer than SPARES_MAX; slow. */
+/* segments_add_spare - makes one if there are fewer than SPARES_MIN; slow. */
 int segments_add_spare(struct segments *s);
 
 /*
@@ -71,6 +73,8 @@ uint32_t segments_end(struct segments *s, uint32_t number);
 bool segments_oldest(struct segments *s, struct segment *out);
 /* segments_next - the first whose number is at least number. */
 bool segments_next(struct segments *s, uint32_t number, struct segment *out);
+/* segments_used - octets of the log, and how many segments it has. */
 uint64_t segments_used(struct segments *s, size_t *n);
+unsigned segments_spares(struct segments *s);
 
 #endif

@@ -26,6 +26,9 @@
 /* mailq and the due-scan read so many keys at a time. */
 #define SPOOL_SLICE 500
 
+/* The max of a buffer for spool_read: the largest record. */
+#define SPOOL_READ_MAX ((3u << 20) + 64)
+
 struct spool;
 struct body;
 
@@ -140,9 +143,10 @@ void spool_bounce(struct spool *sp, uint64_t qid, const struct outcome *o,
 void spool_done(struct spool *sp, uint64_t qid);
 
 /*
- * spool_read - the text of a letter. In the log (l->big false): into *out,
- * whose octets from *text_off on are the text; checked against its crc.
- * big: out stays empty and *fd is a read-only descriptor that the caller closes.
+ * spool_read - the text of a letter. In the log (l->big false): *text borrows
+ * from *out (whose max must be SPOOL_READ_MAX); checked against its crc.
+ * big: out stays empty and *fd is a read-only descriptor that the caller closes
+ * (-1 otherwise).
  * Returns 0, or -1: errno EIO (unreadable or damaged) or ENOENT.
  */
 int spool_read(struct spool *sp, const struct letter *l, struct buf *out,
@@ -175,7 +179,9 @@ typedef void spool_slice_fn(void *arg, struct spool_slice *s);
 /*
  * spool_scan_due - letters due between (from_s, from_qid), inclusive, and
  * until_s, in order of time; at most limit (SPOOL_SLICE at most). Letters that
- * are in the caller's memory come too: look them up by qid.
+ * are in the caller's memory come too: look them up by qid. A letter with all
+ * recipients settled comes as due since time 0: the last run ended between its
+ * STATE and its DONE, so call spool_done.
  */
 void spool_scan_due(struct spool *sp, int64_t from_s, uint64_t from_qid,
     int64_t until_s, uint32_t limit, spool_slice_fn *cb, void *arg);

@@ -1,0 +1,264 @@
+/*
+ * queued/dest.c - destinations and who is next: each has a window that grows with
+ * successes, its senders take turns, and fresh mail goes before retries.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/mem.h"
+#include "queued/queued.h"
+
+#define RETRY_TURN 8 /* so many fresh letters, then one retry or bounce */
+
+static struct dest *
+dest_get(struct queued *q, bool local, const char *name)
+{
+	uint64_t key = span_hash_lower(span_str(name)) ^ (local ? 1 : 0);
+	struct hash_node *n;
+	struct dest *d;
+
+	for (n = hash_find(&q->dests, key); n != NULL; n = hash_next(n)) {
+		d = hash_entry(n, struct dest, node);
+		if (d->local == local &&
+		    span_caseeq(span_str(d->name), name))
+			return d;
+	}
+	d = xcalloc(1, sizeof(*d));
+	d->local = local;
+	d->name = xstrdup(name);
+	d->lanes[0].last = &d->lanes[0].first;
+	d->lanes[1].last = &d->lanes[1].first;
+	d->window = local ? LOCAL_WINDOW : WINDOW_START;
+	d->window_max = d->window;
+	hash_add(&q->dests, &d->node, key);
+	return d;
+}
+
+static void
+dest_free(struct queued *q, struct dest *d)
+{
+	hash_remove(&q->dests, &d->node);
+	hash_clear(&d->lanes[0].accounts);
+	hash_clear(&d->lanes[1].accounts);
+	free(d->name);
+	free(d->nexthop);
+	free(d);
+}
+
+static void
+lane_put(struct lane *lane, uint32_t account, struct task *t)
+{
+	struct hash_node *n = hash_find(&lane->accounts, account);
+	struct lane_account *la;
+
+	if (n != NULL)
+		la = hash_entry(n, struct lane_account, node);
+	else {
+		la = xcalloc(1, sizeof(*la));
+		la->last = &la->first;
+		hash_add(&lane->accounts, &la->node, account);
+		*lane->last = la;
+		lane->last = &la->next;
+	}
+	t->next = NULL;
+	*la->last = t;
+	la->last = &t->next;
+}
+
+/* The first account's oldest task; the account goes to the end of the line. */
+static struct task *
+lane_take(struct lane *lane)
+{
+	struct lane_account *la = lane->first;
+	struct task *t;
+
+	if (la == NULL)
+		return NULL;
+	if ((lane->first = la->next) == NULL)
+		lane->last = &lane->first;
+	t = la->first;
+	la->first = t->next;
+	t->next = NULL;
+	if (la->first == NULL) {
+		hash_remove(&lane->accounts, &la->node);
+		free(la);
+		return t;
+	}
+	la->next = NULL;
+	*lane->last = la;
+	lane->last = &la->next;
+	return t;
+}
+
+/* In the ring while something waits and the window has room. */
+static void
+ring_update(struct queued *q, struct dest *d)
+{
+	if (d->ready || d->waiting == 0 || d->running >= d->window)
+		return;
+	d->ready = true;
+	d->next = NULL;
+	*q->ring_last = d;
+	q->ring_last = &d->next;
+	loop_defer(&q->d.loop, &q->dispatch);
+}
+
+static struct dest *
+ring_take(struct queued *q)
+{
+	struct dest *d = q->ring;
+
+	if (d == NULL)
+		return NULL;
+	if ((q->ring = d->next) == NULL)
+		q->ring_last = &q->ring;
+	d->ready = false;
+	return d;
+}
+
+static void
+dest_put(struct active *a, struct dest *d, struct rcpt **list, size_t n)
+{
+	struct task *t = xcalloc(1, sizeof(*t));
+	bool fresh = (a->l->flags & LETTER_DSN) == 0 && list[0]->attempt == 0;
+	size_t i;
+
+	t->a = a;
+	t->dest = d;
+	t->n = n;
+	t->numbers = xcalloc(n, sizeof(*t->numbers));
+	t->told = xcalloc(n, sizeof(*t->told));
+	for (i = 0; i < n; i++) {
+		t->numbers[i] = list[i]->number;
+		active_busy(a, list[i]->number, true);
+	}
+	a->tasks++;
+	d->waiting++;
+	lane_put(&d->lanes[fresh ? 0 : 1], letter_account_hash(a->l), t);
+	ring_update(a->q, d);
+}
+
+void
+dest_add_local(struct active *a, struct rcpt *r)
+{
+	char user[LETTER_TEXT_MAX + 1];
+
+	if (span_copy(r->user, user, sizeof(user)) == -1)
+		settle_fail(a, r, "5.1.1", "Not the name of an account");
+	else
+		dest_put(a, dest_get(a->q, true, user), &r, 1);
+}
+
+void
+dest_add_remote(struct active *a, struct rcpt **list, size_t n,
+    uint32_t route, const char *nexthop, unsigned connections)
+{
+	const struct conf *conf = a->q->d.conf;
+	char *name = xasprintf("%u %s", (unsigned)route, nexthop);
+	struct dest *d = dest_get(a->q, false, name);
+
+	if (d->nexthop == NULL)
+		d->nexthop = xstrdup(nexthop);
+	d->route = route;
+	d->window_max = connections != 0 ? connections
+	    : conf->relay.connections;
+	if (d->window > d->window_max)
+		d->window = d->window_max;
+	dest_put(a, d, list, n);
+	free(name);
+}
+
+void
+task_free(struct task *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->n; i++) {
+		free(t->told[i].status);
+		free(t->told[i].reply);
+		free(t->told[i].host);
+		finals_free(t->told[i].finals, t->told[i].nfinals);
+	}
+	free(t->told);
+	free(t->numbers);
+	free(t);
+}
+
+static struct task *
+dest_take(struct dest *d)
+{
+	struct task *t = NULL;
+
+	if (d->turn >= RETRY_TURN || d->lanes[0].first == NULL) {
+		t = lane_take(&d->lanes[1]);
+		d->turn = 0;
+	}
+	if (t == NULL) {
+		t = lane_take(&d->lanes[0]);
+		d->turn++;
+	}
+	return t;
+}
+
+/* One attempt of this destination. False: nothing could be started. */
+static bool
+dest_start(struct queued *q, struct dest *d)
+{
+	struct worker *w = worker_for(q, d);
+	struct task *t;
+
+	if (w == NULL)
+		return false;
+	t = dest_take(d);
+	d->waiting--;
+	d->running++;
+	if (job_send(q, w, t) == -1)
+		settle_task(t); /* told nothing: deferred */
+	return true;
+}
+
+/* Each destination gets one turn a round; who has no worker waits in the ring
+ * until worker capacity calls us again. */
+void
+dest_dispatch(void *arg)
+{
+	struct queued *q = arg;
+	struct dest *d, *stuck = NULL, **stuck_last = &stuck;
+
+	if (q->stopping)
+		return;
+	while ((d = ring_take(q)) != NULL) {
+		if (d->waiting == 0 || d->running >= d->window)
+			continue;
+		if (dest_start(q, d)) {
+			ring_update(q, d);
+			continue;
+		}
+		d->ready = true;
+		d->next = NULL;
+		*stuck_last = d;
+		stuck_last = &d->next;
+	}
+	q->ring = stuck;
+	q->ring_last = stuck == NULL ? &q->ring : stuck_last;
+	loop_undefer(&q->d.loop, &q->dispatch);
+}
+
+/* reached: the host was spoken to; a failure to connect halves the window. */
+void
+dest_task_over(struct task *t, bool reached)
+{
+	struct queued *q = t->a->q;
+	struct dest *d = t->dest;
+
+	d->running--;
+	if (!d->local && reached && d->window < d->window_max)
+		d->window++;
+	else if (!d->local && !reached && d->window > 1)
+		d->window /= 2;
+	if (d->waiting == 0 && d->running == 0 && !d->ready)
+		dest_free(q, d);
+	else
+		ring_update(q, d);
+	loop_defer(&q->d.loop, &q->dispatch);
+}
