@@ -49,7 +49,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (addr_parse_mailbox(in, &a) == 0)
 		check_addr(&a);
 	for (use = ADDR_REVERSE; use <= ADDR_FORWARD; use++) {
-		if (addr_parse_command(in, use, &a, &params) == -1)
+		if (addr_parse_command(in, (enum addr_use)use, &a,
+			&params) == -1)
 			continue;
 		check_addr(&a);
 		while ((rv = smtp_params_next(&params, &keyword, &value)) == 1)
