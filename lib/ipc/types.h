@@ -186,7 +186,7 @@ enum { EXPAND_OK, EXPAND_FAIL, EXPAND_TEMP };
 
 enum { JOB_F_UTF8 = 1, JOB_F_8BIT = 2, JOB_F_CHECK = 4 /* earlier attempt may
 	have been cut off */, JOB_F_NO_FORWARD = 8, JOB_F_BIG = 16,
-	JOB_F_DSN = 32 /* envelope has DSN options */ };
+	JOB_F_RET_FULL = 32, JOB_F_RET_HDRS = 64 /* RET, RFC 3461 section 4.3 */ };
 enum { OUTCOME_DELIVERED = 1, OUTCOME_RELAYED, OUTCOME_DEFERRED,
 	OUTCOME_FAILED, OUTCOME_FORWARDED,
 	OUTCOME_PASSED /* relayed to a host that reports itself (RFC 3461) */ };
