@@ -179,7 +179,7 @@ command_resume(struct session *s)
 	session_settled(s);
 }
 
-/* -- verbs ------------------------------------------------------------------- */
+/* -- verbs ----------------------------------------------------------------- */
 
 /* RFC 5321 section 4.1.4 forbids to refuse a name for not being true; only
  * what could be read as something else in the Received field is refused. */

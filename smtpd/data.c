@@ -48,7 +48,7 @@ text_fail(struct tx *tx, unsigned code, const char *enhanced,
 	peer_tx_abort(tx);
 }
 
-/* -- what is put in front and behind ----------------------------------------- */
+/* -- what is put in front and behind --------------------------------------- */
 
 static void
 text_received(struct tx *tx)
@@ -119,7 +119,7 @@ on_unstuffed(void *arg, struct span text)
 		header_scan(&tx->header, text, &sink);
 }
 
-/* -- the text ---------------------------------------------------------------- */
+/* -- the text -------------------------------------------------------------- */
 
 /* A transaction becomes a text; 0, or -1 with the reply in tx->failed. */
 static int
@@ -298,7 +298,7 @@ text_octets(struct session *s, struct span in)
 	return used;
 }
 
-/* -- DATA -------------------------------------------------------------------- */
+/* -- DATA ------------------------------------------------------------------ */
 
 /* The reply for a transaction without a recipient that could get it. */
 static bool
@@ -334,7 +334,7 @@ cmd_data(struct session *s, struct span arg)
 	conn_octets(&s->conn);
 }
 
-/* -- BDAT (RFC 3030) --------------------------------------------------------- */
+/* -- BDAT (RFC 3030) ------------------------------------------------------- */
 
 /* The last octet of a chunk, refused or not, has come. */
 static void

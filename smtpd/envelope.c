@@ -1,7 +1,7 @@
 /*
  * smtpd/envelope.c - MAIL and RCPT: arguments, parameters, and the recipients
- * of a transaction in the order of their replies. Whether a recipient is ours is
- * authd's word (peers.c).
+ * of a transaction in the order of their replies. Whether a recipient is ours
+ * is authd's word (peers.c).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #define ENVID_MAX 100 /* RFC 3461 section 4.4 */
 #define ORCPT_MAX 500 /* RFC 3461 section 4.2 */
 
-/* -- parameters -------------------------------------------------------------- */
+/* -- parameters ------------------------------------------------------------ */
 
 static void
 bad_param(struct verdict *v, const char *what)
@@ -170,7 +170,7 @@ rcpt_params(struct rcpt *r, struct span params, struct verdict *v)
 	return v->code == 0;
 }
 
-/* -- the transaction --------------------------------------------------------- */
+/* -- the transaction ------------------------------------------------------- */
 
 static void
 rcpts_init(struct rcpts *l)
@@ -247,7 +247,7 @@ tx_end(struct session *s)
 	}
 }
 
-/* -- MAIL -------------------------------------------------------------------- */
+/* -- MAIL ------------------------------------------------------------------ */
 
 static void
 mail_refused(struct session *s, struct span from, const struct verdict *v)
@@ -308,7 +308,7 @@ cmd_mail(struct session *s, struct span arg)
 	reply(s, 250, "2.1.0", "Ok");
 }
 
-/* -- RCPT -------------------------------------------------------------------- */
+/* -- RCPT ------------------------------------------------------------------ */
 
 static void
 rcpt_refused_event(struct session *s, const struct rcpt *r)

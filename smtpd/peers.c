@@ -34,7 +34,7 @@ tx_unlist(struct tx *tx)
 	tx->smtpd->ntxs--;
 }
 
-/* -- authd ------------------------------------------------------------------- */
+/* -- authd ----------------------------------------------------------------- */
 
 static int
 on_rcpt_answer(void *arg, struct ipc_msg *m)
@@ -143,7 +143,7 @@ peer_ask_uid(struct session *s)
 	ipc_end(&w);
 }
 
-/* -- queued: ids ------------------------------------------------------------- */
+/* -- queued: ids ----------------------------------------------------------- */
 
 static void
 qids_want(struct smtpd *d)
@@ -188,7 +188,7 @@ qid_take(struct smtpd *d, uint64_t *qid)
 	return true;
 }
 
-/* -- queued: letters --------------------------------------------------------- */
+/* -- queued: letters ------------------------------------------------------- */
 
 /* The same recipient twice gets one copy; queued compares final ones again. */
 static bool

@@ -1,7 +1,7 @@
 /*
  * smtpd/session.c - one client from banner to close, and the only writer of
- * its state. Who may come in is judged here, with the limits of a listener; what
- * a client says is for command.c.
+ * its state. Who may come in is judged here, with the limits of a listener;
+ * what a client says is for command.c.
  */
 #include <arpa/inet.h>
 #include <stdarg.h>
@@ -51,7 +51,7 @@ state_index(enum session_state state)
 	return i;
 }
 
-/* -- the list of the idle: longest first, so that room is found at once ------ */
+/* -- the list of the idle: longest first, so that room is found at once ---- */
 
 static void
 idle_leave(struct session *s)
@@ -159,7 +159,7 @@ refused_event(struct session *s, unsigned code, const char *enhanced,
 	event_send(&e);
 }
 
-/* -- replies ----------------------------------------------------------------- */
+/* -- replies --------------------------------------------------------------- */
 
 static void
 reply_write(struct session *s, unsigned code, const char *enhanced,
@@ -196,7 +196,7 @@ reply_junk(struct session *s, const char *enhanced, const char *text)
 		session_end(s, 421, "4.7.0", "Too much that is no command");
 }
 
-/* -- the beginning ----------------------------------------------------------- */
+/* -- the beginning --------------------------------------------------------- */
 
 static void
 session_bury(void *arg)
@@ -323,7 +323,7 @@ session_greet(struct session *s)
 	reply(s, 220, "", "%s ESMTP barid", s->smtpd->conf->host);
 }
 
-/* -- the end ----------------------------------------------------------------- */
+/* -- the end --------------------------------------------------------------- */
 
 static void
 session_drop_tx(struct session *s)
@@ -411,7 +411,7 @@ session_settled(struct session *s)
 		conn_resume(&s->conn);
 }
 
-/* -- what the connection tells ----------------------------------------------- */
+/* -- what the connection tells --------------------------------------------- */
 
 static void
 on_line(void *arg, struct span line, enum conn_eol eol)

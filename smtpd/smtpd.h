@@ -179,7 +179,7 @@ struct smtpd {
 	    n_msg_refused; /* for `barid status` */
 };
 
-/* -- listen.c ---------------------------------------------------------------- */
+/* -- listen.c -------------------------------------------------------------- */
 
 /* smtpd_init - the state of a worker, before its first session. */
 void smtpd_init(struct smtpd *d, struct loop *loop, const struct conf *conf,
@@ -195,7 +195,7 @@ void listeners_drain(struct smtpd *d);
 /* smtpd_drained - the last session of an old generation has gone. */
 void smtpd_drained(struct smtpd *d);
 
-/* -- session.c --------------------------------------------------------------- */
+/* -- session.c ------------------------------------------------------------- */
 
 /*
  * session_open - a client is there: limits and refusals are judged, the banner
@@ -244,7 +244,7 @@ void session_event(struct session *s, struct event_out *e,
 /* session_settled - an answer has gone out that input had to wait for. */
 void session_settled(struct session *s);
 
-/* -- command.c --------------------------------------------------------------- */
+/* -- command.c ------------------------------------------------------------- */
 
 /* command_line - a line of the client's, as the connection hands it on. */
 void command_line(struct session *s, struct span line, enum conn_eol eol);
@@ -254,7 +254,7 @@ void command_line_long(struct session *s);
 /* command_resume - what was held back while authd was asked. */
 void command_resume(struct session *s);
 
-/* -- envelope.c -------------------------------------------------------------- */
+/* -- envelope.c ------------------------------------------------------------ */
 
 void cmd_mail(struct session *s, struct span arg);
 void cmd_rcpt(struct session *s, struct span arg);
@@ -268,7 +268,7 @@ void tx_free(struct tx *tx);
 /* tx_end - back to S_GREETED without a transaction: RSET, EHLO, done. */
 void tx_end(struct session *s);
 
-/* -- data.c ------------------------------------------------------------------ */
+/* -- data.c ---------------------------------------------------------------- */
 
 void cmd_data(struct session *s, struct span arg);
 void cmd_bdat(struct session *s, struct span arg);
@@ -281,9 +281,9 @@ void data_window(struct tx *tx);
  * and the rest is only eaten; after it, the reply. */
 void data_done(struct tx *tx, const struct verdict *v);
 
-/* -- policy.c ---------------------------------------------------------------- */
+/* -- policy.c -------------------------------------------------------------- */
 
-/* policy_connect - may this client speak to this listener? false: v is filled. */
+/* policy_connect - may this client speak to this listener? Else v is filled. */
 bool policy_connect(const struct conf_listen *l, const struct in6_addr *a,
     struct verdict *v);
 
@@ -299,7 +299,7 @@ bool policy_rcpt(const struct conf_listen *l, struct span domain,
 void verdict_set(struct verdict *v, unsigned code, const char *enhanced,
     struct span text);
 
-/* -- peers.c ----------------------------------------------------------------- */
+/* -- peers.c --------------------------------------------------------------- */
 
 extern const struct daemon_peer smtpd_peers[];
 
