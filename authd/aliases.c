@@ -9,7 +9,6 @@
 
 #include "authd/aliases.h"
 #include "lib/buf.h"
-#include "lib/mail/addr.h"
 #include "lib/mem.h"
 
 /* One run over a text. */
@@ -22,13 +21,6 @@ struct parse {
 	size_t nrefs, text_len; /* of a, before that definition */
 };
 
-/* One value as it is being put together. */
-struct value {
-	char text[ALIASES_TARGET_MAX + 1];
-	size_t len;
-	bool too_long;
-};
-
 void
 aliases_clear(struct aliases *a)
 {
@@ -37,135 +29,6 @@ aliases_clear(struct aliases *a)
 	x_free(&a->refs);
 	x_free(&a->text);
 	memset(a, 0, sizeof(*a));
-}
-
-static void
-value_add(struct value *v, char c)
-{
-	if (v->len < ALIASES_TARGET_MAX)
-		v->text[v->len++] = c;
-	else
-		v->too_long = true;
-}
-
-/* Do the quotes that open at in[at] enclose all that is left of the value? */
-static bool
-quotes_all(struct span in, size_t at)
-{
-	for (at++; at < in.len && in.p[at] != '"'; at++)
-		if (in.p[at] == '\\')
-			at++;
-	for (at++; at < in.len && in.p[at] != ','; at++)
-		if (strchr(" \t\r\n", in.p[at]) == NULL)
-			return false;
-	return true;
-}
-
-/*
- * The next value of *rest, up to a comma outside quotes. Quotes around all of
- * it, or around all behind a bar, are taken off with their backslashes; those
- * within an address belong to it. Returns false at the end.
- */
-static bool
-value_next(struct span *rest, struct value *v)
-{
-	bool in_quotes = false, strip = false;
-	size_t i = 0;
-
-	memset(v, 0, sizeof(*v));
-	while (i < rest->len && strchr(" \t\r\n,", rest->p[i]) != NULL)
-		i++;
-	if (i == rest->len)
-		return false;
-	for (; i < rest->len && (in_quotes || rest->p[i] != ','); i++) {
-		char c = rest->p[i];
-
-		if (c == '"' && !in_quotes && (v->len == 0 ||
-		    (v->len == 1 && *v->text == '|')))
-			strip = quotes_all(*rest, i);
-		if (c == '"') {
-			in_quotes = !in_quotes;
-			if (!strip)
-				value_add(v, c);
-		} else if (c == '\\' && in_quotes && i + 1 < rest->len) {
-			if (!strip)
-				value_add(v, c);
-			value_add(v, rest->p[++i]);
-		} else {
-			value_add(v, c == '\n' || c == '\r' ? ' ' : c);
-		}
-	}
-	*rest = span_from(*rest, i);
-	while (v->len > 0 && strchr(" \t", v->text[v->len - 1]) != NULL)
-		v->len--;
-	if (in_quotes)
-		v->too_long = true; /* told as one that does not end */
-	return true;
-}
-
-/* "A Name <local@domain>" is what stands in the brackets. */
-static struct span
-without_phrase(struct span in)
-{
-	ssize_t open = span_rfind(in, '<');
-
-	if (open == -1 || in.len == 0 || in.p[in.len - 1] != '>')
-		return in;
-	return span_make(in.p + open + 1, in.len - (size_t)open - 2);
-}
-
-static bool
-clean(struct span s)
-{
-	size_t i;
-
-	for (i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
-			return false;
-	return s.len > 0;
-}
-
-/* A local part without a domain: no blanks, nothing that is a path's. */
-static bool
-bare_ok(struct span s)
-{
-	return clean(s) && s.len <= ADDR_LOCAL_MAX &&
-	    span_find(s, ' ') == -1 && span_find(s, '@') == -1 &&
-	    span_find(s, '"') == -1 && span_find(s, '<') == -1;
-}
-
-static const char *
-classify(const struct value *v, struct alias_target *out)
-{
-	struct span s = span_make(v->text, v->len);
-	struct addr addr;
-
-	if (!clean(s))
-		return "an empty value, or control characters in it";
-	if (*s.p == '|') {
-		out->kind = ALIAS_COMMAND;
-		out->text = span_trim(span_from(s, 1));
-		return out->text.len == 0 ? "a command that is empty" : NULL;
-	}
-	if (*s.p == '/') {
-		out->kind = ALIAS_FILE;
-		out->text = s;
-		return NULL;
-	}
-	if (span_caseprefix(s, ":include:")) {
-		out->kind = ALIAS_INCLUDE;
-		out->text = span_trim(span_from(s, 9));
-		return span_prefix(out->text, "/") ? NULL :
-		    ":include: needs a path from /";
-	}
-	out->kind = *s.p == '\\' ? ALIAS_DIRECT : ALIAS_ADDRESS;
-	out->text = *s.p == '\\' ? span_from(s, 1) : without_phrase(s);
-	if (bare_ok(out->text))
-		return NULL;
-	if (out->kind == ALIAS_ADDRESS &&
-	    addr_parse_mailbox(out->text, &addr) == 0)
-		return NULL;
-	return "a value that is no address";
 }
 
 static void
@@ -191,15 +54,13 @@ refs_add(struct aliases *a, const struct alias_target *t)
 static const char *
 take_values(struct parse *p, struct span values)
 {
-	struct value v;
+	struct alias_value v;
 	struct alias_target t;
 	const char *complaint;
+	int more;
 
-	while (value_next(&values, &v)) {
-		if (v.too_long)
-			return "a value that is too long, or quotes that do "
-			    "not end";
-		if ((complaint = classify(&v, &t)) != NULL)
+	while ((more = alias_list_next(&values, &v, &t, &complaint)) != 0) {
+		if (more == -1)
 			return complaint;
 		if (t.kind >= ALIAS_COMMAND && !p->programs)
 			return "commands, files and includes need "

@@ -3,25 +3,12 @@
 #define AUTHD_ALIASES_H
 
 #include "authd/table.h"
+#include "lib/mail/alias_list.h"
 
 #define ALIASES_FILE_MAX    (64u * 1024 * 1024) /* octets of one file */
 #define ALIASES_NAME_MAX    255u
-#define ALIASES_TARGET_MAX  1000u  /* one address, command or path */
 #define ALIASES_TARGETS_MAX 10000u /* of one name */
 #define ALIASES_NAMES_MAX   1000000u
-
-enum alias_kind {
-	ALIAS_ADDRESS,  /* local@domain, or a local part of the same domain */
-	ALIAS_DIRECT,   /* \name: the account itself, no alias asked again */
-	ALIAS_COMMAND,  /* |command */
-	ALIAS_FILE,     /* /file */
-	ALIAS_INCLUDE   /* :include:/file */
-};
-
-struct alias_target {
-	enum alias_kind kind;
-	struct span text; /* without the mark of its kind; of the table's */
-};
 
 struct aliases {
 	struct table names;        /* name -> place in lists */

@@ -155,7 +155,7 @@ test_limits(void)
 	buf_reset(&complaints);
 	buf_reset(&text);
 	(void)buf_add_str(&text, "a: |");
-	for (i = 0; i < ALIASES_TARGET_MAX; i++)
+	for (i = 0; i < ALIAS_TARGET_MAX; i++)
 		(void)buf_add_char(&text, 'x');
 	aliases_parse(&a, buf_span(&text), true, bad, NULL);
 	check_true(!aliases_find(&a, span_str("a"), &list));
