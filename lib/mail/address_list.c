@@ -226,7 +226,8 @@ address_list_next(struct address_list *l, struct address *out)
 {
 	struct address_part name = { .p = l->name, .size = sizeof(l->name) };
 	struct address_part local = { .p = l->local, .size = sizeof(l->local) };
-	struct address_part domain = { .p = l->domain, .size = sizeof(l->domain) };
+	struct address_part domain = { .p = l->domain,
+		.size = sizeof(l->domain) };
 
 	memset(out, 0, sizeof(*out));
 	do

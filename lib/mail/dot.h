@@ -23,7 +23,7 @@ struct dot_scan {
 	uint64_t fault_at; /* offset of the first faulty octet */
 	unsigned faults;
 	bool done;         /* CRLF.CRLF was seen */
-	bool chunked;      /* BDAT: dots mean nothing, the end comes from outside */
+	bool chunked;      /* BDAT: no dots, the end comes from outside */
 	uint8_t state;
 };
 

@@ -22,7 +22,7 @@ static const struct {
 	const char *subject, *sentence, *action, *status;
 } kinds[] = {
 	[DSN_FAILED] = { "Undelivered mail returned to sender",
-		"Your letter could not be delivered to the recipients below.\r\n"
+		"Your letter could not be delivered to these recipients.\r\n"
 		"It will not be tried again.\r\n", "failed", "5.0.0" },
 	[DSN_DELAYED] = { "Delayed mail, still being tried",
 		"Your letter has not reached the recipients below yet.\r\n"
@@ -35,7 +35,7 @@ static const struct {
 		"Your letter was handed on to hosts that send no reports.\r\n",
 		"relayed", "2.0.0" },
 	[DSN_EXPANDED] = { "Mail was expanded",
-		"Your letter was sent on to the members of the lists below.\r\n",
+		"Your letter was sent on to the members of these lists.\r\n",
 		"expanded", "2.0.0" },
 };
 
@@ -154,7 +154,8 @@ add_story(struct buf *out, const struct dsn_rcpt *r)
 		put(&w, " answered:", 10);
 		put_fold(&w);
 	}
-	put_text(&w, r->reply.len > 0 ? r->reply : span_str("no more is known"));
+	put_text(&w, r->reply.len > 0 ? r->reply :
+	    span_str("no more is known"));
 	put(&w, "\r\n\r\n", 4);
 	return w.failed ? -1 : 0;
 }

@@ -11,7 +11,8 @@ static const struct {
 	{ "plain", "A: b\r\n\r\ntext\r\n", "A: b\n\ntext\n\n", NULL },
 	{ "quoted", "A: b\r\n\r\nFrom a\r\n>From b\r\n>>From c\r\nFrom\r\n",
 	  "A: b\n\n>From a\n>>From b\n>>>From c\nFrom\n\n", NULL },
-	{ "not quoted", "A: b\r\n\r\n> From\r\nfrom x\r\n>Fro\r\n>\r\nFFrom x\r\n",
+	{ "not quoted",
+	  "A: b\r\n\r\n> From\r\nfrom x\r\n>Fro\r\n>\r\nFFrom x\r\n",
 	  "A: b\n\n> From\nfrom x\n>Fro\n>\nFFrom x\n\n", NULL },
 	{ "From alone", "A: b\r\n\r\nFrom \r\n", "A: b\n\n>From \n\n", NULL },
 	{ "no line end", "A: b\r\n\r\nFrom x", "A: b\n\n>From x\n\n",
@@ -124,7 +125,8 @@ test_from(void)
 	buf_reset(&b);
 	addr_parse_path(span_str("<>"), &a);
 	check_int(mbox_from_add(&b, &a, 0), 0);
-	check_span(buf_span(&b), "From MAILER-DAEMON Thu Jan  1 00:00:00 1970\n");
+	check_span(buf_span(&b),
+	    "From MAILER-DAEMON Thu Jan  1 00:00:00 1970\n");
 	buf_clear(&b);
 	check_int(mbox_from_parse(span_str("From \"a b\"@c x\ny"), &n, &sender,
 		&date), 0);

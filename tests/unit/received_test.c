@@ -73,7 +73,7 @@ test_received(void)
 		.protocol = "local", .date = 1 };
 	check_int(received_add(&b, &r), 0);
 	check_true(span_prefix(buf_span(&b),
-		"Received: from local uid 1000 (user1) by h (barid) with local"));
+		"Received: from local uid 1000 (user1) by h (barid) with"));
 	check_begin("no room");
 	check_int(received_add(&small, &r), -1);
 	check_int(small.len, 0);
