@@ -74,7 +74,7 @@ take_values(struct parse *p, struct span values)
 	return p->a->nrefs == p->nrefs ? "a name without a value" : NULL;
 }
 
-/* name: up to the first colon outside quotes; a domain is kept in lower case. */
+/* name: up to the first colon outside quotes; its domain in lower case. */
 static const char *
 take_name(struct span *rest, char name[ALIASES_NAME_MAX + 1])
 {

@@ -42,7 +42,7 @@ void aliases_clear(struct aliases *a);
 int aliases_read(struct aliases *a, int fd, bool programs,
     aliases_bad_fn *bad, void *arg);
 
-/* aliases_find - exactly, then in lower case; list names it for alias_target. */
+/* aliases_find - exactly, then in lower case; list is for alias_target(). */
 bool aliases_find(const struct aliases *a, struct span name, uint32_t *list);
 size_t alias_count(const struct aliases *a, uint32_t list);
 struct alias_target alias_target(const struct aliases *a, uint32_t list,

@@ -13,7 +13,7 @@ struct early {
 /* early_keep - takes fd; one of the same name is replaced. */
 void early_keep(struct early *e, const char *name, int fd);
 
-/* early_take - gives each to fn, which takes the descriptor, and forgets all. */
+/* early_take - gives each to fn, which owns the fd then, and forgets all. */
 void early_take(struct early *e, void (*fn)(void *arg, const char *name,
     int fd), void *arg);
 

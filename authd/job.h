@@ -42,7 +42,7 @@ bool job_given_up(const struct job *j);
 /* job_answer - one of the accounts is there; may run and free the job. */
 void job_answer(struct jobs *jobs, struct job *j);
 
-/* job_wake - what it waited for besides (a check, a grant) is there: runs it. */
+/* job_wake - what else it waited for (a check, a grant) is there: runs it. */
 void job_wake(struct jobs *jobs, struct job *j);
 
 /* jobs_tables - a table has come or is given up: who waits for one runs. */

@@ -109,7 +109,8 @@ system_hash(const char *name, char *out, size_t size)
 static uint8_t
 check_system(struct worker *w, struct span address, const char *password)
 {
-	char name[256], hash[CRYPT_OUTPUT_SIZE], setting[CRYPT_GENSALT_OUTPUT_SIZE];
+	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+	char name[256], hash[CRYPT_OUTPUT_SIZE];
 	bool fits = false;
 
 	if (span_copy(address, name, sizeof(name)) == -1 ||

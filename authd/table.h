@@ -27,8 +27,8 @@ struct table {
 void table_init(struct table *t);
 void table_clear(struct table *t);
 
-/* table_add - the name is copied. 0, or -1: errno EEXIST (known already; nothing
- * is changed) or ENOSPC (TABLE_TEXT_MAX). */
+/* table_add - the name is copied. 0, or -1: errno EEXIST (known already, and
+ * nothing is changed) or ENOSPC (TABLE_TEXT_MAX). */
 int table_add(struct table *t, struct span name, uint32_t value);
 
 /* table_find - the name exactly as it was added. */

@@ -40,7 +40,7 @@ struct users_line {
 int users_line_parse(struct span line, struct users_line *out,
     const char **complaint);
 
-/* What a reader of the whole file gives for each good line, and each bad one. */
+/* What a reader of the whole file does with good lines and with bad ones. */
 struct users_sink {
 	/* returns NULL, or why the row cannot stand (a sentence) */
 	const char *(*row)(void *arg, const struct users_line *row);
