@@ -86,12 +86,14 @@ ix_header_decode(struct index *ix, const uint8_t *p, uint64_t file_size,
 {
 	uint64_t end;
 
-	if (file_size < IX_HEADER_OCTETS || memcmp(p, ix_magic, 8) != 0 ||
-	    get_u32(p + 8) != IX_VERSION ||
+	if (file_size < IX_HEADER_OCTETS || memcmp(p, ix_magic, 8) != 0)
+		return -1;
+	/* Known even if the rest is damaged: the next must be above it. */
+	ix->uidvalidity = get_u32(p + 16);
+	if (get_u32(p + 8) != IX_VERSION ||
 	    get_u32(p + 12) != IX_RECORD_OCTETS ||
 	    get_u32(p + 124) != crc32c(0, p, 124))
 		return -1;
-	ix->uidvalidity = get_u32(p + 16);
 	ix->generation = get_u32(p + 20);
 	ix->uidnext = get_u32(p + 24);
 	ix->uid_reserved = get_u32(p + 28);
@@ -113,6 +115,13 @@ ix_header_decode(struct index *ix, const uint8_t *p, uint64_t file_size,
 	return 0;
 }
 
+/* Record i of the mapped base; i < ix->mapped. */
+static const uint8_t *
+base_rec(const struct index *ix, uint32_t i)
+{
+	return ix->map + IX_HEADER_OCTETS + (size_t)i * IX_RECORD_OCTETS;
+}
+
 uint32_t
 index_count(const struct index *ix)
 {
@@ -123,8 +132,7 @@ void
 index_get(const struct index *ix, uint32_t i, struct ix_rec *out)
 {
 	if (i < ix->mapped)
-		ix_rec_decode(ix->map + IX_HEADER_OCTETS +
-		    (size_t)i * IX_RECORD_OCTETS, out);
+		ix_rec_decode(base_rec(ix, i), out);
 	else
 		*out = ix->heap[i - ix->mapped];
 }
@@ -133,8 +141,7 @@ static uint32_t
 uid_at(const struct index *ix, uint32_t i)
 {
 	if (i < ix->mapped)
-		return get_u32(ix->map + IX_HEADER_OCTETS +
-		    (size_t)i * IX_RECORD_OCTETS);
+		return get_u32(base_rec(ix, i));
 	return ix->heap[i - ix->mapped].uid;
 }
 
@@ -182,12 +189,11 @@ filter_has(const struct index *ix, const uint8_t *digest)
 static void
 filter_fill(struct index *ix)
 {
-	const uint8_t *p = ix->map + IX_HEADER_OCTETS + 64;
 	uint32_t i;
 
 	ix->filter = xcalloc(1, FILTER_OCTETS);
-	for (i = 0; i < ix->mapped; i++, p += IX_RECORD_OCTETS)
-		ix_filter_add(ix, p);
+	for (i = 0; i < ix->mapped; i++)
+		ix_filter_add(ix, base_rec(ix, i) + 64);
 	for (i = 0; i < ix->n_heap; i++)
 		ix_filter_add(ix, ix->heap[i].digest);
 }
@@ -215,14 +221,13 @@ bool
 index_token(const struct index *ix, const uint8_t *token, uint32_t *uid)
 {
 	static const uint8_t none[STORE_TOKEN_OCTETS];
-	const uint8_t *p = ix->map + IX_HEADER_OCTETS;
 	uint32_t i;
 
 	if (memcmp(token, none, sizeof(none)) == 0)
 		return false;
-	for (i = 0; i < ix->mapped; i++, p += IX_RECORD_OCTETS)
-		if (memcmp(p + 80, token, sizeof(none)) == 0) {
-			*uid = get_u32(p);
+	for (i = 0; i < ix->mapped; i++)
+		if (memcmp(base_rec(ix, i) + 80, token, sizeof(none)) == 0) {
+			*uid = uid_at(ix, i);
 			return true;
 		}
 	for (i = 0; i < ix->n_heap; i++)

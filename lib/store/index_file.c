@@ -23,6 +23,9 @@
 /* A log is folded when it is longer than this and than half of the base. */
 #define IX_LOG_MAX (256 * 1024)
 
+/* A UIDVALIDITY is the time of its making; so far may clocks be wrong. */
+#define CLOCK_SLACK_S 86400
+
 /* A log beyond this is no log of ours: 1,000,000 deltas. */
 #define IX_LOG_OCTETS_MAX (128 * 1024 * 1024)
 
@@ -242,7 +245,9 @@ fresh_numbers(struct index *ix)
 {
 	int64_t now = clock_now_s();
 
-	ix->uidvalidity = now > ix->uidvalidity ? (uint32_t)now
+	/* One from the far future was damage, or a wrong clock. */
+	ix->uidvalidity = now > ix->uidvalidity ||
+	    now + CLOCK_SLACK_S < ix->uidvalidity ? (uint32_t)now
 	    : ix->uidvalidity + 1;
 	ix->generation = 0;
 	ix->uidnext = 1;

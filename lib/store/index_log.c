@@ -292,6 +292,8 @@ replay_expunge(struct index *ix, const uint8_t *p)
 	first -= ix->mapped;
 	for (end = first; end < ix->n_heap && ix->heap[end].uid <= last; end++)
 		;
+	if (first == end)
+		return;
 	for (i = first; i < end; i++) {
 		ix->wire -= ix->heap[i].wire;
 		ix_remember(ix, ix->heap[i].token);
