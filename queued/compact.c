@@ -99,19 +99,39 @@ free_work(struct job *j)
 	f->rv = segments_free_oldest(&f->sp->segments);
 }
 
+/* The index thread's view names the next one from here on. */
+static void
+forget_work(struct ask *a, struct catalog *c)
+{
+	catalog_forget(c, ((struct compact_ask *)a)->sp->compactor.number);
+}
+
+static void
+on_forgotten(struct note *n)
+{
+	struct spool *sp = ((struct compact_ask *)n)->sp;
+
+	free(n);
+	compact_end(sp);
+	if (!sp->closing)
+		compact_tick(sp); /* the next one may be free as well */
+}
+
 static void
 on_freed(struct note *n)
 {
 	struct free_job *f = (struct free_job *)n;
 	struct spool *sp = f->sp;
+	int rv = f->rv;
 
-	if (f->rv == -1)
+	free(f);
+	if (rv == -1)
 		log_warn("segment %u could not be freed",
 		    sp->compactor.number);
-	free(f);
-	compact_end(sp);
-	if (!sp->closing)
-		compact_tick(sp); /* the next one may be free as well */
+	if (rv == -1 || sp->closing)
+		compact_end(sp);
+	else
+		spool_ask(sp, &ask_new(sp)->ask, forget_work, on_forgotten);
 }
 
 static void
@@ -141,10 +161,8 @@ finish_work(struct ask *a, struct catalog *c)
 	    catalog_living(c, seg.number, false, &q->qids, &q->n) == -1)
 		return;
 	if (q->n == 0 && catalog_sync(c, true) == 0 &&
-	    c->synced >= LSN(seg.number, seg.end)) {
-		catalog_forget(c, seg.number);
+	    c->synced >= LSN(seg.number, seg.end))
 		q->rv = 0;
-	}
 }
 
 static void
