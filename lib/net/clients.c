@@ -1,8 +1,8 @@
 /*
- * smtpd/clients.c - a hash table of client addresses. It grows with the number
+ * lib/net/clients.c - a hash table of client addresses. It grows with the number
  * of connections, which is limited, and with devices that a listener names.
  */
-#include "smtpd/clients.h"
+#include "lib/net/clients.h"
 
 #include <string.h>
 
