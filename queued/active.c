@@ -4,7 +4,6 @@
  */
 #include <stdlib.h>
 
-#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "queued/queued.h"
@@ -166,7 +165,7 @@ schedule_one(struct active *a, struct rcpt *r, int64_t now)
 void
 active_schedule(struct active *a)
 {
-	int64_t now = clock_now_s();
+	int64_t now = queue_now(a->q);
 	uint32_t i;
 
 	a->tasks++; /* not let go while we look through it */
@@ -174,8 +173,11 @@ active_schedule(struct active *a)
 		if (is_due(a, &a->l->rcpts[i], now))
 			schedule_one(a, &a->l->rcpts[i], now);
 	a->tasks--;
-	if (a->tasks == 0 && a->expanding == 0 && a->writes == 0)
-		active_free(a);
+	if (a->tasks > 0 || a->expanding > 0 || a->writes > 0)
+		return;
+	if (letter_open_rcpts(a->l) == 0)
+		settle_end(a);
+	active_free(a);
 }
 
 static void
@@ -220,7 +222,7 @@ active_scan(void *arg)
 		return;
 	}
 	q->scanning = true;
-	spool_scan_due(q->spool, q->scan_s, q->scan_qid, clock_now_s(),
+	spool_scan_due(q->spool, q->scan_s, q->scan_qid, queue_now(q),
 	    SPOOL_SLICE, on_slice, q);
 }
 

@@ -45,6 +45,14 @@ dest_free(struct queued *q, struct dest *d)
 	free(d);
 }
 
+/* What a destination knows is not worth keeping once nothing goes there. */
+static void
+dest_idle(struct queued *q, struct dest *d)
+{
+	if (d->waiting == 0 && d->running == 0 && !d->ready && !d->starting)
+		dest_free(q, d);
+}
+
 static void
 lane_put(struct lane *lane, uint32_t account, struct task *t)
 {
@@ -200,6 +208,34 @@ dest_take(struct dest *d)
 	return t;
 }
 
+/* Held, deleted or reported as done while it waited for its turn? */
+static bool
+is_off(const struct task *t)
+{
+	size_t i;
+
+	if (t->a->l->held)
+		return true;
+	for (i = 0; i < t->n; i++)
+		if (!rcpt_is_settled(letter_rcpt(t->a->l, t->numbers[i])))
+			return false;
+	return true;
+}
+
+static void
+task_drop(struct task *t)
+{
+	struct active *a = t->a;
+	size_t i;
+
+	for (i = 0; i < t->n; i++)
+		active_busy(a, t->numbers[i], false);
+	t->dest->running--;
+	task_free(t);
+	a->tasks--;
+	active_schedule(a);
+}
+
 /* One attempt of this destination. False: nothing could be started. */
 static bool
 dest_start(struct queued *q, struct dest *d)
@@ -212,7 +248,9 @@ dest_start(struct queued *q, struct dest *d)
 	t = dest_take(d);
 	d->waiting--;
 	d->running++;
-	if (job_send(q, w, t) == -1)
+	if (is_off(t))
+		task_drop(t);
+	else if (job_send(q, w, t) == -1)
 		settle_task(t); /* told nothing: deferred */
 	return true;
 }
@@ -228,12 +266,18 @@ dest_dispatch(void *arg)
 	if (q->stopping)
 		return;
 	while ((d = ring_take(q)) != NULL) {
-		if (d->waiting == 0 || d->running >= d->window)
-			continue;
-		if (dest_start(q, d)) {
-			ring_update(q, d);
+		if (d->waiting == 0 || d->running >= d->window) {
+			dest_idle(q, d);
 			continue;
 		}
+		d->starting = true; /* not freed under our hands */
+		if (dest_start(q, d)) {
+			d->starting = false;
+			ring_update(q, d);
+			dest_idle(q, d);
+			continue;
+		}
+		d->starting = false;
 		d->ready = true;
 		d->next = NULL;
 		*stuck_last = d;
@@ -256,9 +300,7 @@ dest_task_over(struct task *t, bool reached)
 		d->window++;
 	else if (!d->local && !reached && d->window > 1)
 		d->window /= 2;
-	if (d->waiting == 0 && d->running == 0 && !d->ready)
-		dest_free(q, d);
-	else
-		ring_update(q, d);
+	ring_update(q, d);
+	dest_idle(q, d);
 	loop_defer(&q->d.loop, &q->dispatch);
 }

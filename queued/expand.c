@@ -137,8 +137,6 @@ on_durable(void *arg, enum spool_status status)
 	for (i = 0; i < x->n; i++)
 		active_busy(a, x->first + i, false);
 	free(x);
-	if (letter_open_rcpts(a->l) == 0)
-		spool_done(a->q->spool, a->l->qid);
 	active_schedule(a);
 }
 

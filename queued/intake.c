@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mail/addr.h"
 #include "lib/mem.h"
@@ -136,6 +135,23 @@ intake_down(void *arg, struct channel *ch)
 	hash_each(&q->txs, tx_lost, ch);
 }
 
+static void
+tx_close(void *arg, struct hash_node *node)
+{
+	struct tx *tx = hash_entry(node, struct tx, node);
+
+	(void)arg;
+	tx->ch = NULL;
+	if (!tx->committed)
+		tx_free(tx);
+}
+
+void
+intake_close(struct queued *q)
+{
+	hash_each(&q->txs, tx_close, NULL);
+}
+
 static int
 on_qid_ask(void *arg, struct ipc_msg *m)
 {
@@ -222,7 +238,7 @@ on_tx_begin(void *arg, struct ipc_msg *m)
 	tx->l = letter_new(qid);
 	tx->l->sid = sid;
 	tx->l->flags = letter_flags(flags);
-	tx->l->arrival_s = clock_now_s();
+	tx->l->arrival_s = queue_now(q);
 	tx->l->reverse_path = letter_dup(tx->l, path);
 	tx->l->account = letter_dup(tx->l, account);
 	tx->l->client = letter_dup(tx->l, client);

@@ -40,7 +40,6 @@ struct active {
 	unsigned writes;        /* records that must be durable first */
 	uint8_t *busy;          /* by recipient number: in one of those */
 	size_t nbusy;
-	bool known_finals;      /* recipients were compared for equals */
 };
 
 /* One attempt: a letter and those of its recipients that go the same way. */
@@ -78,6 +77,7 @@ struct dest {
 	struct hash_node node;  /* by hash of kind and name */
 	struct dest *next;      /* ring of those that may start something */
 	bool ready;             /* in the ring */
+	bool starting;
 	bool local;
 	char *name;             /* the user, or route number and next hop */
 	char *nexthop;          /* relay: domain or host */
@@ -90,6 +90,7 @@ struct dest {
 /* deliver, or one relay process. */
 struct worker {
 	struct worker *next;
+	struct queued *q;
 	struct channel *ch;
 	bool relay;
 	bool ready;             /* has said IPC_JOB_REPORTED */
@@ -116,6 +117,8 @@ struct queued {
 	uint32_t next_job;
 	unsigned closing;       /* records that must be durable before the end */
 	bool stopping;
+	int64_t base_real_s, base_boot_s; /* queue_now() */
+	bool clock_told;
 	/* numbers for barid status */
 	uint64_t accepted, refused, delivered, relayed, deferred, failed,
 	    expired, dsns;
@@ -125,6 +128,8 @@ struct queued {
 extern const struct ipc_handler intake_handlers[];
 void intake_up(void *arg, struct channel *ch);
 void intake_down(void *arg, struct channel *ch);
+/* the end is near: what is not committed is forgotten */
+void intake_close(struct queued *q);
 
 /* active.c: the window. The letter becomes the window's. */
 void active_add(struct queued *q, struct letter *l);
@@ -175,14 +180,20 @@ void settle_fail(struct active *a, struct rcpt *r, const char *status,
     const char *reply);
 void settle_defer(struct active *a, struct rcpt *r, const char *status,
     const char *reply);
+/* the last recipient is settled: the letter is no longer ours */
+void settle_end(struct active *a);
 
-/* bounce.c: what a sender is told. outcomes: those just settled. Writes
- * outcomes and DSN, or the outcomes alone where no DSN is due. */
-enum bounce_kind { BOUNCE_FAILED, BOUNCE_DELAYED, BOUNCE_RELAYED };
+/* bounce.c: writes outcomes that are not yet in the letter, with the DSNs that
+ * its sender is to get about them */
 void bounce_write(struct active *a, const struct outcome *outcomes, size_t n);
+
+/* queued.c: seconds since 1970 as the queue counts them: a jump of the wall
+ * clock by more than an hour makes no letter due or expired */
+int64_t queue_now(struct queued *q);
 
 /* command.c: the admin's verbs */
 extern const struct ipc_handler ctl_handlers[];
+void command_down(void *arg, struct channel *ch);
 
 /* The recipient as it stood in the envelope: what it was expanded from. */
 const struct rcpt *rcpt_origin(const struct letter *l, const struct rcpt *r);

@@ -1,0 +1,178 @@
+/*
+ * queued/queued.c - the queue manager's front door: options, the spool, who may
+ * talk to it, the orderly end. What is accepted lives in the spool alone.
+ */
+#include "queued/queued.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "config.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define DRIFT_MAX_S 3600
+#define CLOSE_POLL_MS 20
+
+int64_t
+queue_now(struct queued *q)
+{
+	int64_t real = clock_now_s(), boot = clock_boot_ms() / 1000;
+	int64_t expected = q->base_real_s + boot - q->base_boot_s;
+	int64_t drift = real - expected;
+
+	if (q->base_real_s == 0 ||
+	    (drift <= DRIFT_MAX_S && drift >= -DRIFT_MAX_S)) {
+		q->base_real_s = real;
+		q->base_boot_s = boot;
+		q->clock_told = false;
+		return real;
+	}
+	if (!q->clock_told)
+		log_warnx("the clock jumped by %lld s; the queue goes on "
+		    "by the time that really passed", (long long)drift);
+	q->clock_told = true;
+	return expected;
+}
+
+static void
+start(void *arg)
+{
+	struct queued *q = arg;
+	struct spool_options o = { .loop = &q->d.loop, .arg = q };
+	char why[512];
+
+	if ((q->rootfd = daemon_root_open(&q->d)) == -1)
+		fatal("opening the spool");
+	o.rootfd = q->rootfd;
+	o.segment_octets = (uint32_t)q->d.conf->queue.segment;
+	o.reserve_percent = q->d.conf->queue.reserve_percent;
+	o.moved = active_moved;
+#ifdef HAVE_DB
+	o.engine = SPOOL_INDEX_BDB;
+#else
+	o.engine = SPOOL_INDEX_MEM;
+#endif
+	if (spool_open(&q->spool, &o, why, sizeof(why)) == -1)
+		fatalx("the spool %s: %s", q->d.id.root, why);
+	q->ring_last = &q->ring;
+	q->next_job = 1;
+	defer_init(&q->dispatch, dest_dispatch, q);
+	timer_init(&q->scan, &q->d.loop, active_scan, q);
+	timer_set_ms(&q->scan, 0);
+}
+
+static void
+on_closing(void *arg)
+{
+	struct queued *q = arg;
+
+	/* reports that are being written take their letters with them */
+	if (q->closing > 0) {
+		timer_set_ms(&q->scan, CLOSE_POLL_MS);
+		return;
+	}
+	spool_close(q->spool);
+	daemon_exit(&q->d);
+}
+
+/* Those who take mail in and out ended before us: only the disk is left. */
+static void
+stop(void *arg)
+{
+	struct queued *q = arg;
+
+	q->stopping = true;
+	intake_close(q);
+	timer_stop(&q->scan);
+	timer_init(&q->scan, &q->d.loop, on_closing, q);
+	on_closing(q);
+}
+
+static size_t
+status(void *arg, struct daemon_status *out, size_t max)
+{
+	struct queued *q = arg;
+	struct spool_stats st;
+	size_t n = 0;
+
+	(void)max; /* STATUS_MAX of the caller is far above */
+	spool_stats(q->spool, &st);
+	out[n++] = (struct daemon_status){ "letters", st.letters };
+	out[n++] = (struct daemon_status){ "active", q->actives.n };
+	out[n++] = (struct daemon_status){ "accepted", q->accepted };
+	out[n++] = (struct daemon_status){ "refused", q->refused };
+	out[n++] = (struct daemon_status){ "delivered", q->delivered };
+	out[n++] = (struct daemon_status){ "relayed", q->relayed };
+	out[n++] = (struct daemon_status){ "deferred", q->deferred };
+	out[n++] = (struct daemon_status){ "failed", q->failed };
+	out[n++] = (struct daemon_status){ "expired", q->expired };
+	out[n++] = (struct daemon_status){ "notifications", q->dsns };
+	out[n++] = (struct daemon_status){ "log_octets", st.log_octets };
+	out[n++] = (struct daemon_status){ "live_octets", st.live_octets };
+	out[n++] = (struct daemon_status){ "segments", st.segments };
+	out[n++] = (struct daemon_status){ "free_octets", st.free_octets };
+	out[n++] = (struct daemon_status){ "batches", st.batches };
+	out[n++] = (struct daemon_status){ "syncs", st.syncs };
+	out[n++] = (struct daemon_status){ "failed_syncs", st.failed_syncs };
+	out[n++] = (struct daemon_status){ "index_ready", st.index_ready };
+	return n;
+}
+
+/* A repaired configuration helps what is waiting: routes are decided anew at
+ * each attempt, so nothing else has to be done. */
+static const struct daemon_peer peers[] = {
+	{ ROLE_SMTPD,   intake_handlers,  intake_up, intake_down },
+	{ ROLE_AUTHD,   authd_handlers,   NULL,      NULL },
+	{ ROLE_DELIVER, deliver_handlers, worker_up, worker_down },
+	{ ROLE_RELAY,   relay_handlers,   worker_up, worker_down },
+	{ ROLE_LOGD,    NULL,             NULL,      NULL },
+	{ ROLE_CTL,     ctl_handlers,     NULL,      command_down },
+	{ ROLE_NONE,    NULL,             NULL,      NULL },
+};
+
+/* `barid spool adopt`: without master, as whoever owns the folder. */
+static int
+adopt(const char *path)
+{
+	char why[512];
+	struct stat st;
+	int fd;
+
+	if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1 ||
+	    fstat(fd, &st) == -1)
+		fatal("%s", path);
+	if (geteuid() == 0 && (setresgid(st.st_gid, st.st_gid, st.st_gid) == -1
+	    || setresuid(st.st_uid, st.st_uid, st.st_uid) == -1))
+		fatal("becoming the owner of %s", path);
+	if (spool_adopt(fd, why, sizeof(why)) == -1) {
+		fprintf(stderr, "%s: %s\n", path, why);
+		return 1;
+	}
+	return 0;
+}
+
+int
+main(int argc, char *argv[])
+{
+	static const struct daemon_spec spec = {
+		.role = ROLE_QUEUED,
+		.peers = peers,
+		.start = start,
+		.stop = stop,
+		.status = status,
+	};
+	static struct queued q;
+
+	if (argc == 3 && strcmp(argv[1], "--adopt") == 0)
+		return adopt(argv[2]);
+	if (argc != 1) {
+		fprintf(stderr, "usage: queued [--adopt folder]\n");
+		return EX_USAGE;
+	}
+	return daemon_main(&spec, &q.d, &q);
+}
