@@ -15,9 +15,13 @@
 #define TX_MAX     20000           /* transactions of one worker */
 #define WINDOW_ACK (IPC_WINDOW / 4) /* octets told as taken in one message */
 
-/* One smtpd worker: which ids it may use. Hangs from channel.user. */
+/* Ids granted and not yet used: [next, end). */
+struct block { uint64_t next, end; };
+
+/* One smtpd worker: which ids it may use. Hangs from channel.user. It asks for
+ * the next block while it uses the last ids of the one before. */
 struct source {
-	uint64_t next, end;     /* granted and not yet used: [next, end) */
+	struct block now, then;
 	unsigned txs;
 };
 
@@ -96,21 +100,35 @@ grant(struct queued *q, struct channel *ch)
 	struct ipc_writer w;
 	uint64_t first = spool_qids(q->spool, QID_BLOCK);
 
-	/* what is left of an older block is never used: ids must rise */
-	s->next = first;
-	s->end = first + QID_BLOCK;
+	if (s->now.next == s->now.end)
+		s->now = s->then;
+	s->then = (struct block){ first, first + QID_BLOCK };
 	w = ipc_begin(ch, IPC_QID_GRANT, 0, 0);
 	ipc_put_u64(&w, first);
 	ipc_put_u32(&w, QID_BLOCK);
 	ipc_end(&w);
 }
 
+/* Ids are used in rising order: the next block ends the one before. */
+static bool
+qid_use(struct source *s, uint64_t qid)
+{
+	if (qid >= s->then.next && qid < s->then.end) {
+		s->now = s->then;
+		s->then = (struct block){ 0, 0 };
+	}
+	if (qid < s->now.next || qid >= s->now.end)
+		return false;
+	s->now.next = qid + 1;
+	return true;
+}
+
 void
 intake_up(void *arg, struct channel *ch)
 {
 	if (ch->user == NULL)
-		ch->user = xcalloc(1, sizeof(struct source));
-	((struct source *)ch->user)->txs = 0;
+		ch->user = xmalloc(sizeof(struct source));
+	*(struct source *)ch->user = (struct source){ { 0, 0 }, { 0, 0 }, 0 };
 	grant(arg, ch);
 }
 
@@ -225,10 +243,9 @@ on_tx_begin(void *arg, struct ipc_msg *m)
 	struct tx *tx;
 
 	if (!ipc_at_end(&rd) || addr_parse_text(path, &from) == -1 ||
-	    qid < s->next || qid >= s->end || s->txs >= TX_MAX ||
-	    tx_find(q, m->ch, m->session) != NULL)
+	    s->txs >= TX_MAX || tx_find(q, m->ch, m->session) != NULL ||
+	    !qid_use(s, qid))
 		return -1;
-	s->next = qid + 1;
 	s->txs++;
 	tx = xcalloc(1, sizeof(*tx));
 	tx->q = q;

@@ -25,6 +25,9 @@ refused_event(struct session *s, const struct verdict *v)
 	char said[sizeof(v->text) + 20];
 
 	s->smtpd->n_msg_refused++;
+	if (tx->logged)
+		return;
+	tx->logged = true;
 	session_event(s, &e, EV_MSG_REFUSED);
 	event_str(&e, KEY_FROM, tx->from);
 	if (tx->taken.first != NULL)

@@ -359,6 +359,7 @@ on_tx_done(void *arg, struct ipc_msg *m)
 	if (code == 250 && !tx->committed)
 		return -1;
 	verdict_set(&v, code, status, text);
+	tx->logged = true; /* queued said so itself */
 	tx_unlist(tx);
 	data_done(tx, &v);
 	return 0;
@@ -372,16 +373,6 @@ static const struct ipc_handler queued_handlers[] = {
 };
 
 static const struct ipc_handler no_handlers[] = { IPC_HANDLERS_END };
-
-static void
-on_queued_up(void *arg, struct channel *ch)
-{
-	struct smtpd *d = arg;
-
-	(void)ch;
-	d->qids_asked = false;
-	qids_want(d);
-}
 
 /* Ids of its last life are not used again; letters under way have failed. */
 static void
@@ -405,7 +396,7 @@ on_queued_down(void *arg, struct channel *ch)
 
 const struct daemon_peer smtpd_peers[] = {
 	{ ROLE_AUTHD, no_handlers, NULL, NULL },
-	{ ROLE_QUEUED, queued_handlers, on_queued_up, on_queued_down },
+	{ ROLE_QUEUED, queued_handlers, NULL, on_queued_down },
 	{ ROLE_RESOLVER, no_handlers, NULL, NULL },
 	{ ROLE_LOGD, no_handlers, NULL, NULL },
 	{ ROLE_NONE, NULL, NULL, NULL }

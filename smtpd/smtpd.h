@@ -12,9 +12,9 @@
 #include "lib/mail/addr.h"
 #include "lib/mail/dot.h"
 #include "lib/mail/header.h"
+#include "lib/net/clients.h"
 #include "lib/net/conn.h"
 #include "lib/net/listener.h"
-#include "smtpd/clients.h"
 
 /*
  * Limits that no configuration changes, each with its reason.
@@ -107,6 +107,7 @@ struct tx {
 	bool window_wait;        /* reading pauses until queued takes more */
 	bool begun;              /* the text has begun */
 	bool committed;          /* queued knows that it is complete */
+	bool logged;             /* an event has told its end */
 	struct verdict failed;   /* why the rest of the text is only eaten */
 };
 
