@@ -371,6 +371,7 @@ batch_failed(struct committer *c, struct batch *b)
 	log_warn("segment %u: a batch could not be made durable; it is closed",
 	    c->s.number - 1);
 	batch_count(c, b->n, false);
+	segments_set_failed(c->s.segments, c->s.number - 1);
 	close(c->fd);
 	c->fd = -1;
 	(void)repair(c);

@@ -42,7 +42,7 @@ struct index_thread {
 static void
 view_set(struct index_thread *t)
 {
-	struct segment oldest = { 0, 0 };
+	struct segment oldest = { 0 };
 	struct index_view v;
 
 	(void)segments_oldest(t->c.segments, &oldest);

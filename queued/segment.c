@@ -29,7 +29,7 @@ list_add(struct segments *s, uint32_t number)
 		s->cap = s->cap == 0 ? 16 : s->cap * 2;
 		s->list = xreallocarray(s->list, s->cap, sizeof(*s->list));
 	}
-	s->list[s->n++] = (struct segment){ number, 0 };
+	s->list[s->n++] = (struct segment){ number, 0, false };
 }
 
 static int
@@ -268,7 +268,7 @@ segments_free_oldest(struct segments *s)
 	pthread_mutex_lock(&s->lock);
 	segment_name(s->list[0].number, name);
 	number_name("spare", s->serial++, spare);
-	if (s->spares < s->spares_max &&
+	if (s->spares < s->spares_max && !s->list[0].failed &&
 	    fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_size == s->octets) {
 		if ((rv = renameat(s->dir, name, s->dir, spare)) == 0)
@@ -303,6 +303,18 @@ segments_set_end(struct segments *s, uint32_t number, uint32_t end)
 	i = list_at(s, number);
 	if (i < s->n && s->list[i].number == number)
 		s->list[i].end = end;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+segments_set_failed(struct segments *s, uint32_t number)
+{
+	size_t i;
+
+	pthread_mutex_lock(&s->lock);
+	i = list_at(s, number);
+	if (i < s->n && s->list[i].number == number)
+		s->list[i].failed = true;
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -24,6 +24,7 @@
 struct segment {
 	uint32_t number;
 	uint32_t end; /* offset behind the last batch; of the head: so far */
+	bool failed;  /* a write or sync of it did: it is not recycled */
 };
 
 /* Shared by all threads; list, n and spares only under the lock. */
@@ -69,6 +70,7 @@ int segments_free_oldest(struct segments *s);
 
 /* The head is the last one. */
 void segments_set_end(struct segments *s, uint32_t number, uint32_t end);
+void segments_set_failed(struct segments *s, uint32_t number);
 uint32_t segments_end(struct segments *s, uint32_t number);
 bool segments_oldest(struct segments *s, struct segment *out);
 /* segments_next - the first whose number is at least number. */
