@@ -71,6 +71,7 @@ static const struct ipc_handler no_handlers[] = { IPC_HANDLERS_END };
 static const struct daemon_peer peers[] = {
 	{ ROLE_SMTPD, smtpd_handlers, NULL, on_down },
 	{ ROLE_RELAY, relay_handlers, NULL, on_down },
+	{ ROLE_LOGD, NULL, NULL, NULL },
 	{ ROLE_NONE, NULL, NULL, NULL }
 };
 
