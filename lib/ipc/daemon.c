@@ -148,6 +148,8 @@ peer_up(struct daemon *d, enum role role, unsigned instance, int fd)
 		spec->on_down(d->arg, ch);
 	}
 	channel_open(ch, fd);
+	if (role == ROLE_LOGD)
+		event_attach(ch);
 	if (spec->on_up != NULL)
 		spec->on_up(d->arg, ch);
 }
@@ -293,27 +295,36 @@ conf_done(struct daemon *d)
 	ipc_end(&w);
 }
 
+/* All that wait, or only logd: what happens at the start is told to it. */
+static void
+waiting_up(struct daemon *d, bool logd_alone)
+{
+	struct waiting_peer **at = &d->waiting, *w;
+
+	while ((w = *at) != NULL) {
+		if (logd_alone && w->role != ROLE_LOGD) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		peer_up(d, w->role, w->instance, w->fd);
+		x_free(&w);
+	}
+}
+
 static void
 first_start(struct daemon *d)
 {
-	struct waiting_peer *w;
-	struct channel *logd;
-
 	d->conf = d->next_conf;
 	d->next_conf = NULL;
 	if (d->spec->prepare != NULL && d->spec->prepare(d->arg) == -1)
 		fatalx("cannot start: %s", d->complaint);
 	privsep_drop(d->spec->role, &d->id);
 	d->started = true;
-	if ((logd = peer_find(d, ROLE_LOGD, 0)) != NULL)
-		event_attach(logd);
+	waiting_up(d, true);
 	if (d->spec->start != NULL)
 		d->spec->start(d->arg);
-	while ((w = d->waiting) != NULL) {
-		d->waiting = w->next;
-		peer_up(d, w->role, w->instance, w->fd);
-		x_free(&w);
-	}
+	waiting_up(d, false);
 }
 
 static void
