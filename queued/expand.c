@@ -3,6 +3,7 @@
  * authd says who, the spool remembers, and only then anything is delivered.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -125,6 +126,22 @@ tell_expanded(const struct letter *l, uint32_t number, size_t n)
 	event_send(&e);
 }
 
+/* One letter has become two: the trace of either leads to the other. */
+static void
+tell_split(const struct letter *l, const struct letter *to)
+{
+	struct event_out e;
+	char qid[QID_TEXT];
+
+	event_begin(&e, EV_ACCEPTED, to->qid, to->sid);
+	event_text(&e, KEY_FROM, to->reverse_path);
+	event_num(&e, KEY_RCPTS, to->nrcpts);
+	event_num(&e, KEY_SIZE, to->size);
+	event_str(&e, KEY_TEXT, "on behalf of the list's owner, from letter");
+	event_str(&e, KEY_REPLY, qid_format(l->qid, qid));
+	event_send(&e);
+}
+
 static void
 on_durable(void *arg, enum spool_status status)
 {
@@ -175,6 +192,91 @@ expand_write(struct active *a, uint32_t parent, struct final *finals,
 	finals_free(finals, n);
 }
 
+/* A list's letters go on in the name of its owner, who hears of their fate. */
+struct split {
+	struct active *a;
+	struct letter *l;
+};
+
+static void
+on_split(void *arg, enum spool_status status)
+{
+	struct split *s = arg;
+
+	s->a->writes--;
+	if (status == SPOOL_OK)
+		active_add(s->a->q, s->l);
+	else
+		letter_free(s->l);
+	active_schedule(s->a);
+	free(s);
+}
+
+static struct letter *
+split_letter(struct active *a, struct span owner, const struct final *finals,
+    size_t n, uint8_t depth)
+{
+	const struct letter *l = a->l;
+	struct letter *to = letter_new(spool_qids(a->q->spool, 1));
+	size_t i;
+
+	to->sid = l->sid;
+	to->flags = l->flags;
+	to->arrival_s = l->arrival_s;
+	to->size = l->size;
+	to->reverse_path = letter_dup(to, owner);
+	to->account = letter_dup(to, l->account);
+	to->client = letter_dup(to, l->client);
+	for (i = 0; i < n; i++) {
+		struct rcpt *r = letter_add_rcpt(to, finals[i].addr);
+
+		if (r == NULL)
+			break;
+		r->kind = finals[i].kind;
+		r->depth = (uint8_t)(depth + 1);
+		r->user = letter_dup(to, finals[i].user);
+		r->next_s = l->arrival_s;
+	}
+	return to;
+}
+
+/*
+ * Parent's end and the new letter in one batch. Returns -1 where it cannot be:
+ * a text that is a file of its own stays with its letter and reverse-path.
+ */
+static int
+split_write(struct active *a, uint32_t parent, struct span owner,
+    const struct final *finals, size_t n)
+{
+	struct rcpt *r = letter_rcpt(a->l, parent);
+	struct outcome o = { .number = parent, .state = RCPT_EXPANDED,
+		.flags = r->flags, .attempt = r->attempt };
+	struct buf out = BUF_INIT(2 * SPOOL_INLINE_MAX + (8u << 20));
+	struct span text = span_make("", 0);
+	struct split *s;
+	struct body *body;
+	int fd = -1;
+
+	if (a->l->big || spool_read(a->q->spool, a->l, &out, &text, &fd) == -1
+	    || fd != -1) {
+		if (fd != -1)
+			close(fd);
+		buf_clear(&out);
+		return -1;
+	}
+	s = xmalloc(sizeof(*s));
+	*s = (struct split){ a, split_letter(a, owner, finals, n, r->depth) };
+	body = spool_body_begin(a->q->spool, s->l->qid, NULL, NULL);
+	spool_body_append(body, text);
+	a->writes++;
+	tell_expanded(a->l, parent, n);
+	tell_split(a->l, s->l);
+	spool_bounce(a->q->spool, a->l->qid, &o, 1, s->l, body, on_split, s);
+	letter_apply_outcome(a->l, &o);
+	buf_clear(&out);
+	return 0;
+}
+
 /* It stands for itself: nothing needs to be remembered, it is asked again
  * after a restart. */
 static bool
@@ -218,7 +320,9 @@ question_done(struct question *qu, uint8_t status, struct span enhanced,
 	    !has_twin(a->l, r, qu->finals)) {
 		r->kind = qu->finals[0].kind;
 		r->user = letter_dup(a->l, qu->finals[0].user);
-	} else {
+	} else if (reply[0] == '\0' || span_eqstr(a->l->reverse_path, reply) ||
+	    split_write(a, qu->number, span_str(reply), qu->finals,
+	    qu->n) == -1) {
 		expand_write(a, qu->number, qu->finals, qu->n);
 		qu->finals = NULL;
 		qu->n = 0;

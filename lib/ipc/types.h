@@ -72,7 +72,9 @@ enum ipc_type {
 	IPC_EXPAND_ASK,   /* u8 depth, str address (local@domain), str from,
 	                   * u8 flags EXPAND_F_ */
 	IPC_EXPAND_MORE,  /* reply piece: u16 n, n x final (see FINAL_) */
-	IPC_EXPAND_END,   /* reply: u8 status EXPAND_, str enhanced, str text */
+	IPC_EXPAND_END,   /* reply: u8 status EXPAND_, str enhanced, str text;
+	                   * EXPAND_OK: text is the list's owner, who becomes
+	                   * the reverse-path, or "" */
 
 	/* queued - deliver, queued - relay, deliver - deliver -u;
 	 * session id = the sender's job number */
