@@ -209,6 +209,14 @@ const struct conf_users *conf_users_find(const struct conf *c,
 const struct conf_route *conf_route_find(const struct conf *c,
     struct span from, struct span to);
 
+/*
+ * conf_suggest - the candidate that somebody who typed word may have meant, or
+ * NULL: the nearest one by edit distance, if it is near at all. get(arg, i)
+ * gives candidate i, NULL behind the last.
+ */
+const char *conf_suggest(const char *word,
+    const char *(*get)(const void *arg, size_t i), const void *arg);
+
 /* conf_net_match - is the address (v4-mapped or v6) within the network? */
 bool conf_net_match(const struct conf_net *n, const struct in6_addr *a);
 

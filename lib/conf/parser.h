@@ -103,14 +103,6 @@ void conf_bad_at(struct conf_parser *p, const char *file, unsigned line,
     unsigned column, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
-/*
- * conf_suggest - the candidate that somebody who typed word may have meant, or
- * NULL: the nearest one by edit distance, if it is near at all. get(arg, i)
- * gives candidate i, NULL behind the last.
- */
-const char *conf_suggest(const char *word,
-    const char *(*get)(const void *arg, size_t i), const void *arg);
-
 /* conf_bad_word - word i is none of the NULL-terminated words. */
 void conf_bad_word(struct conf_parser *p, const struct conf_node *n, size_t i,
     const char *const *words);

@@ -1,0 +1,148 @@
+/*
+ * ctl/check.c - barid check: everything that can be known to be wrong before
+ * mail comes, each fault with its place. Nothing is changed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/ctl.h"
+#include "lib/log.h"
+
+/* A name that no account has, or a file that cannot be used. */
+struct report {
+	const struct ctl *ctl;
+	FILE *out;
+	size_t n;
+};
+
+static void
+report_line(struct report *r, const char *file, unsigned line,
+    unsigned column, const char *text)
+{
+	r->n++;
+	if (r->ctl->json) {
+		fputs("{\"file\":", r->out);
+		put_json(r->out, span_str(file));
+		fprintf(r->out, ",\"line\":%u,\"column\":%u,\"text\":", line,
+		    column);
+		put_json(r->out, span_str(text));
+		fputs("}\n", r->out);
+		return;
+	}
+	put_safe(r->out, span_str(file));
+	if (line > 0)
+		fprintf(r->out, ":%u:%u", line, column);
+	fputs(": ", r->out);
+	put_safe(r->out, span_str(text));
+	fputc('\n', r->out);
+}
+
+/* -- the files that it names --------------------------------------------------- */
+
+/* Whoever can write there decides who gets mail, or what runs as whom. */
+static void
+check_file(struct report *r, const char *path, const char *what, bool secret)
+{
+	char text[200];
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		snprintf(text, sizeof(text), "%s: not a regular file", what);
+	else if (st.st_uid != 0 && st.st_uid != geteuid() &&
+	    r->ctl->test_dir == NULL)
+		snprintf(text, sizeof(text), "%s: it belongs to neither root "
+		    "nor you", what);
+	else if ((st.st_mode & 022) != 0)
+		snprintf(text, sizeof(text), "%s: others can change it: "
+		    "chmod go-w", what);
+	else if (secret && (st.st_mode & 007) != 0 &&
+	    r->ctl->test_dir == NULL)
+		snprintf(text, sizeof(text), "%s: others can read its "
+		    "password hashes: chmod o-rwx", what);
+	else
+		text[0] = '\0';
+	if (fd != -1)
+		close(fd);
+	if (text[0] != '\0')
+		report_line(r, path, 0, 0, text);
+}
+
+static void
+check_account(struct report *r, const char *name, const char *statement)
+{
+	char text[200];
+
+	if (name == NULL || getpwnam(name) != NULL)
+		return;
+	snprintf(text, sizeof(text), "%s %s: this host has no such account",
+	    statement, name);
+	report_line(r, r->ctl->conf, 0, 0, text);
+}
+
+static void
+check_files(struct report *r, const struct conf *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nusers; i++) {
+		if (c->users[i].file != NULL)
+			check_file(r, c->users[i].file, "users file", true);
+		check_account(r, c->users[i].owner, "owner");
+	}
+	for (i = 0; i < c->ndomains; i++) {
+		if (c->domains[i].aliases != NULL)
+			check_file(r, c->domains[i].aliases, "aliases",
+			    false);
+		check_account(r, c->domains[i].aliases_as, "aliases as");
+	}
+	if (c->dns.records != NULL)
+		check_file(r, c->dns.records, "records", false);
+}
+
+/* -- all ------------------------------------------------------------------------ */
+
+static struct conf *
+load(struct report *r)
+{
+	struct conf_errors errors = { 0 };
+	struct conf *c = conf_load(r->ctl->conf, r->ctl->test_dir, &errors);
+	const struct conf_error *e;
+	size_t i;
+
+	for (i = 0; i < errors.n; i++) {
+		e = &errors.list[i];
+		report_line(r, e->file, e->line, e->column, e->text);
+	}
+	conf_errors_clear(&errors);
+	return c;
+}
+
+int
+check_configuration(const struct ctl *ctl, FILE *out)
+{
+	struct report r = { ctl, out, 0 };
+	struct conf *c = load(&r);
+
+	conf_free(c);
+	return r.n > 0 ? EX_CONFIG : 0;
+}
+
+int
+verb_check(struct ctl *ctl)
+{
+	struct report r = { ctl, stdout, 0 };
+	struct conf *c = load(&r);
+
+	if (c != NULL)
+		check_files(&r, c);
+	conf_free(c);
+	if (r.n == 0 && !ctl->json)
+		printf("%s: no errors\n", ctl->conf);
+	return r.n > 0 ? EX_CONFIG : 0;
+}
