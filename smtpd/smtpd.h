@@ -60,7 +60,7 @@ enum session_state {
 struct verdict {
 	unsigned code;           /* 0: none yet */
 	char enhanced[12];
-	char text[200];
+	char text[404]; /* a "deny" text of 400 */
 };
 
 /*
@@ -143,7 +143,7 @@ struct session {
 /* A run of qids granted by queued. */
 struct qids { uint64_t next; uint32_t left; };
 
-#define SMTPD_LISTENERS_MAX 64
+#define SMTPD_LISTENERS_MAX 512 /* 100 statements, some with addresses */
 #define SMTPD_TX_BUCKETS    1024
 
 struct smtpd {
