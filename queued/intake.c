@@ -35,6 +35,7 @@ struct tx {
 	uint64_t octets;        /* taken */
 	uint32_t unacked;       /* of those, not yet told to smtpd */
 	uint64_t declared;
+	char *message_id;       /* for the log, from the commit on */
 	bool committed;
 };
 
@@ -63,6 +64,7 @@ tx_free(struct tx *tx)
 	spool_body_free(tx->body);
 	if (tx->l != NULL)
 		letter_free(tx->l);
+	free(tx->message_id);
 	free(tx);
 }
 
@@ -328,7 +330,7 @@ on_tx_body(void *arg, struct ipc_msg *m)
 }
 
 static void
-tell_accepted(const struct letter *l, struct span message_id)
+tell_accepted(const struct letter *l, const char *message_id)
 {
 	struct event_out e;
 
@@ -338,7 +340,7 @@ tell_accepted(const struct letter *l, struct span message_id)
 		event_text(&e, KEY_TO, l->rcpts[0].addr);
 	event_num(&e, KEY_RCPTS, l->nrcpts);
 	event_num(&e, KEY_SIZE, l->size);
-	event_text(&e, KEY_MSGID, message_id);
+	event_str(&e, KEY_MSGID, message_id);
 	event_text(&e, KEY_CLIENT, l->client);
 	event_send(&e);
 }
@@ -353,6 +355,7 @@ on_durable(void *arg, enum spool_status status)
 	char text[64], qid[QID_TEXT];
 
 	if (status == SPOOL_OK) {
+		tell_accepted(l, tx->message_id);
 		snprintf(text, sizeof(text), "queued as %s",
 		    qid_format(l->qid, qid));
 		if (tx->ch != NULL)
@@ -389,7 +392,7 @@ on_tx_commit(void *arg, struct ipc_msg *m)
 		return -1;
 	tx->committed = true;
 	tx->l->size = octets;
-	tell_accepted(tx->l, message_id);
+	tx->message_id = span_dup(message_id);
 	body = tx->body;
 	tx->body = NULL;
 	spool_accept(q->spool, tx->l, body, on_durable, tx);
