@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "relay/relay.h"
@@ -147,24 +146,6 @@ job_end(struct job *j)
 /* -- outcomes ----------------------------------------------------------------*/
 
 static void
-outcome_log(const struct job *j, const struct rcpt *r, const char *enhanced,
-    const char *text, const char *host)
-{
-	struct event_out e;
-	int64_t delay = clock_now_s() - j->arrival_s;
-
-	event_begin(&e, EV_RELAYED, j->qid, 0);
-	event_str(&e, KEY_TO, r->address);
-	event_str(&e, KEY_HOST, host);
-	event_str(&e, KEY_STATUS, enhanced);
-	event_str(&e, KEY_REPLY, text);
-	event_num(&e, KEY_DELAY, delay > 0 ? (uint64_t)delay : 0);
-	event_num(&e, KEY_ATTEMPT, j->attempt);
-	event_str(&e, KEY_ROUTE, j->hop.key);
-	event_send(&e);
-}
-
-static void
 report_add(struct job *j, const struct rcpt *r, uint8_t outcome,
     struct span enhanced, struct span text, struct span host)
 {
@@ -195,14 +176,12 @@ job_settle(struct job *j, struct rcpt *r, uint8_t outcome,
 	if (r->settled == SETTLED)
 		return;
 	r->settled = SETTLED;
-	if (words.len > IPC_TEXT_MAX)
-		words.len = IPC_TEXT_MAX;
+	if (words.len > RELAY_TEXT_MAX)
+		words.len = RELAY_TEXT_MAX;
 	if (outcome == OUTCOME_DEFERRED)
 		j->relay->deferred++;
 	else if (outcome == OUTCOME_FAILED)
 		j->relay->failed++;
-	else
-		outcome_log(j, r, enhanced, text, host);
 	if (j->orphan) {
 		report_add(j, r, outcome, span_str(enhanced), words, name);
 		return;

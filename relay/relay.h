@@ -28,6 +28,8 @@
 /* A host that did not answer is asked last for so long. */
 #define DEAD_S             60
 #define DEAD_MAX           500
+/* Of a reply with a few words of ours: queued keeps 2000 octets. */
+#define RELAY_TEXT_MAX     1500
 #define RELAY_HOST_TEXT    340 /* "host[address]:port" */
 
 /* Seconds; RFC 5321 section 4.5.3.2, the connection by experience. */
@@ -160,8 +162,8 @@ void relay_init(struct relay *r);
 extern const struct ipc_handler relay_job_handlers[];
 void job_up(void *arg, struct channel *ch);
 void job_down(void *arg, struct channel *ch);
-/* job_settle - one recipient's fate, told to queued once; text is cut at
- * IPC_TEXT_MAX. */
+/* job_settle - one recipient's fate, told to queued once, who logs it; text is
+ * cut at RELAY_TEXT_MAX. */
 void job_settle(struct job *j, struct rcpt *r, uint8_t outcome,
     const char *enhanced, const char *text, const char *host);
 /* job_settle_all - the same for all that are not yet settled. */
