@@ -1,0 +1,141 @@
+/*
+ * pop3d/pop3d.h - what the rooms of the login process share: the program and
+ * its clients. One loop, one thread; a client is ours until it has logged in,
+ * and from then on its octets pass through unread.
+ */
+#ifndef POP3D_POP3D_H
+#define POP3D_POP3D_H
+
+#include "lib/ipc/daemon.h"
+#include "lib/log.h"
+#include "lib/net/clients.h"
+#include "lib/net/conn.h"
+#include "lib/net/listener.h"
+
+/* Before the login: AUTH PLAIN may bring its response on the same line, and
+ * that is 2 KiB for the longest name and password. */
+#define LOGIN_LINE_OCTETS 4096
+
+/* What authd takes. */
+#define LOGIN_NAME_MAX     255
+#define LOGIN_PASSWORD_MAX 1000
+
+/* Wrong passwords of one connection, and how long each is left waiting (none
+ * under --test): a guesser needs many connections then, which are limited. */
+#define LOGIN_TRIES_MAX  3
+#define LOGIN_DELAY_MS   2000
+
+#define LOGIN_IDLE_S   600   /* RFC 1939 section 3 */
+#define LOGIN_AUTH_MS  60000 /* authd: a queue of slow hashes */
+#define LOGIN_START_MS 20000 /* master: the session's process */
+#define LOGIN_FINISH_S 5     /* for the last answer to leave */
+
+/* While more than this waits for one side, the other is not read. */
+#define PROXY_UNSENT_OCTETS ((size_t)256 * 1024)
+
+/* When all places are taken, who has been idle before its login for so long
+ * makes room. */
+#define LOGIN_YIELD_MS 10000
+
+#define POP3D_LISTENERS_MAX 64
+
+struct pop3d;
+
+struct pop3d_listener {
+	struct pop3d *d;
+	const struct conf_listen *conf; /* borrows */
+	struct listener listener;
+	unsigned index;
+	int fd;                   /* until it is opened */
+	uint32_t sessions;
+};
+
+enum login_state {
+	L_AUTH    = 1 << 0, /* AUTHORIZATION: USER, AUTH, CAPA, QUIT */
+	L_USER    = 1 << 1, /* USER was given, PASS may follow */
+	L_SASL    = 1 << 2, /* AUTH PLAIN: its response is the next line */
+	L_WAIT    = 1 << 3, /* authd or master is asked */
+	L_PROXY   = 1 << 4, /* the session's process speaks */
+	L_CLOSING = 1 << 5  /* the last answer is on its way */
+};
+
+struct login {
+	struct pop3d *d;          /* borrows */
+	struct pop3d_listener *from; /* borrows */
+	struct login *prev, *next; /* all, the longest idle first */
+	struct client *client;    /* borrows: our place among its address's */
+	struct conn conn;         /* the client */
+	struct conn stream;       /* the session's process, from L_PROXY on */
+	bool has_stream;
+	bool client_done;         /* it will send no more */
+	int session_fd;           /* our end, until L_PROXY; -1 */
+	enum login_state state;
+	struct channel *asked;    /* borrows: whom request is with */
+	uint32_t request;         /* 0: none */
+	struct timer delay;       /* before a refusal is told */
+	struct defer bury;        /* frees it when nothing runs in it any more */
+	bool gone;
+	uint64_t sid;
+	int64_t begin_ms, active_ms;
+	uint64_t sent;            /* octets to the client in L_PROXY */
+	unsigned tries, errors;
+	char *name;               /* owns: USER's argument, then the account */
+	char client_text[64];
+};
+
+struct pop3d {
+	struct daemon daemon;
+	struct loop *loop;        /* borrows */
+	const struct conf *conf;  /* borrows */
+	struct channel *authd;    /* borrows */
+	struct channel *master;   /* borrows */
+	struct pop3d_listener listeners[POP3D_LISTENERS_MAX];
+	size_t nlisteners;
+	struct login *first, *last;
+	size_t nlogins;
+	struct clients clients;
+	uint64_t next_sid;
+	bool draining;
+	struct timer stop_timer;
+	uint64_t n_connections, n_refused, n_logins, n_failed;
+};
+
+/* login.c: one client from greeting to close; the only writer of its state. */
+void login_open(struct pop3d_listener *l, int fd,
+    const struct sockaddr_storage *peer);
+void login_enter(struct login *c, enum login_state to);
+void login_reply(struct login *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* login_error - -ERR, counted: too many end the connection. */
+void login_error(struct login *c, const char *text);
+
+/* login_end - a last word (or NULL), then the connection closes. */
+void login_end(struct login *c, const char *text);
+void login_close(struct login *c);
+void login_drain_all(struct pop3d *d);
+
+/* command.c: one line in L_AUTH, L_USER or L_SASL. */
+void login_command(struct login *c, struct span line);
+
+/* auth.c: name and password are checked; the client waits meanwhile. */
+void auth_start(struct login *c, const char *name, struct span password);
+void auth_cancel(struct login *c);
+
+/* proxy.c: from now on octets pass both ways. */
+void proxy_start(struct login *c);
+size_t proxy_from_client(struct login *c, struct span data);
+void proxy_client_drained(struct login *c);
+void proxy_client_ended(struct login *c, enum conn_end how);
+
+/*
+ * sasl_plain - name and password of a PLAIN response (RFC 4616), base64.
+ * out_name has room for LOGIN_NAME_MAX + 1; password for LOGIN_PASSWORD_MAX + 1
+ * with its length in *len; the caller wipes it. Returns 0, or -1: not valid.
+ */
+int sasl_plain(struct span in, char *out_name, char *password, size_t *len);
+
+/* user.c: pop3d -s, and its children. */
+int user_main(void);
+
+#endif
