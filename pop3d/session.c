@@ -67,7 +67,10 @@ read_more(struct pop_session *s)
 		}
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == 0 || errno != EAGAIN || session_flush(s) == -1 ||
+		if (n == -1 && errno != EAGAIN)
+			return -1;
+		/* Before we wait, and before we go, all answers leave. */
+		if (session_flush(s) == -1 || n == 0 ||
 		    wait_for(s, POLLIN) == -1)
 			return -1;
 	}
