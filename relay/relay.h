@@ -134,6 +134,7 @@ struct session {
 	struct dot_stuff stuff;
 	uint64_t offset;         /* octets of the text passed on */
 	struct timer more;       /* the next block of it */
+	struct timer idle;       /* QUIT when nothing comes */
 	struct defer reap;
 };
 

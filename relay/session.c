@@ -77,7 +77,11 @@ session_enter(struct session *s, enum session_state to)
 	s->state = to;
 	memcpy(&seconds, (const char *)s->relay->times + states[row].time,
 	    sizeof(seconds));
-	conn_deadline_s(&s->conn, seconds);
+	/* the connection's own deadline ends it, and QUIT wants an answer */
+	timer_stop(&s->idle);
+	if (to == S_IDLE)
+		timer_set_ms(&s->idle, seconds * 1000);
+	conn_deadline_s(&s->conn, to == S_IDLE ? 0 : seconds);
 }
 
 /* -- the end -----------------------------------------------------------------*/
@@ -97,6 +101,7 @@ static void
 disconnect(struct session *s)
 {
 	timer_stop(&s->more);
+	timer_stop(&s->idle);
 	if (s->connected)
 		conn_close(&s->conn);
 	s->connected = false;
@@ -124,6 +129,12 @@ session_quit(struct session *s)
 {
 	session_enter(s, S_QUIT);
 	conn_writef(&s->conn, "QUIT\r\n");
+}
+
+static void
+on_idle(void *arg)
+{
+	session_quit(arg);
 }
 
 static struct job *
@@ -322,10 +333,6 @@ on_ended(void *arg, enum conn_end how)
 	int error = errno;
 	char what[300];
 
-	if (s->state == S_IDLE && how == CONN_TIMEOUT) {
-		session_quit(s);
-		return;
-	}
 	if (s->job == NULL) {
 		session_close(s);
 		return;
@@ -472,6 +479,7 @@ session_new(struct relay *r, struct job *j)
 	r->sessions = s;
 	r->nsessions++;
 	timer_init(&s->more, &r->daemon.loop, transaction_more, s);
+	timer_init(&s->idle, &r->daemon.loop, on_idle, s);
 	defer_init(&s->reap, on_reap, s);
 	job_attach(s, j);
 	nexthop_ask(s);

@@ -1,0 +1,793 @@
+/*
+ * tests/unit/relay_session_test.c - jobs in, outcomes out, with hosts that
+ * follow a script: what they greet with, how they answer, when they go.
+ *
+ * queued and the resolver are played here over socketpairs; the hosts are
+ * 127.0.0.1, .2 and .3 on one port, in the same loop.
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "relay/relay.h"
+#include "tests/unit/check.h"
+
+#define HOSTS 3
+
+/* One rule: the command begins with it, then this is answered. "!" closes,
+ * "" says nothing, "~TEXT" says it and closes. NULL ends. */
+struct rule { const char *begin, *answer; };
+
+struct script {
+	const char *greeting;
+	const char *ehlo;         /* NULL: "250 host" */
+	const char *dot;          /* NULL: "250 2.0.0 taken" */
+	struct rule rules[6];
+};
+
+struct client {
+	struct client *next;
+	struct host *host;
+	struct conn conn;
+	bool text;
+	struct defer reap;
+};
+
+struct host {
+	int fd;
+	struct watch watch;
+	const struct script *script; /* NULL: nobody listens */
+	unsigned connections;
+	struct buf heard;         /* commands, one a line */
+	struct buf got;           /* the text behind DATA */
+};
+
+static struct {
+	struct relay r;
+	struct conf conf;
+	struct conf_route routes[3];
+	struct loop *loop;
+	struct channel queued, resolver;
+	struct host hosts[HOSTS];
+	uint16_t port;
+	struct buf told;          /* "number outcome enhanced" per line */
+	struct buf text;          /* the last reply text and host */
+	unsigned done, reported, expect_done;
+	uint32_t next_job;
+	const char *route;        /* what the resolver says: "123", or "!5" */
+} t = { .told = BUF_INIT(65536), .text = BUF_INIT(8192), .route = "1" };
+
+/* -- hosts -------------------------------------------------------------------*/
+
+static void
+client_reap(void *arg)
+{
+	free(arg);
+}
+
+static void
+client_close(struct client *c)
+{
+	conn_close(&c->conn);
+	loop_defer(t.loop, &c->reap);
+}
+
+static void
+say(struct client *c, const char *what)
+{
+	if (*what == '!') {
+		client_close(c);
+		return;
+	}
+	if (*what == '~') {
+		conn_writef(&c->conn, "%s\r\n", what + 1);
+		conn_finish(&c->conn, 1);
+		return;
+	}
+	if (*what != '\0')
+		conn_writef(&c->conn, "%s\r\n", what);
+}
+
+static void
+on_text_line(struct client *c, struct span line)
+{
+	struct host *h = c->host;
+
+	if (!span_eqstr(line, ".")) {
+		buf_addf(&h->got, "%.*s|", SPAN_ARG(line));
+		return;
+	}
+	c->text = false;
+	say(c, h->script->dot != NULL ? h->script->dot : "250 2.0.0 taken");
+}
+
+static void
+on_client_line(void *arg, struct span line, enum conn_eol eol)
+{
+	struct client *c = arg;
+	struct host *h = c->host;
+	const struct rule *rule;
+	const char *answer = "250 2.0.0 ok";
+
+	check_int(eol, EOL_CRLF);
+	if (c->text) {
+		on_text_line(c, line);
+		return;
+	}
+	buf_addf(&h->heard, "%.*s|", SPAN_ARG(line));
+	if (span_caseprefix(line, "EHLO") || span_caseprefix(line, "LHLO"))
+		answer = h->script->ehlo != NULL ? h->script->ehlo :
+		    "250 host";
+	else if (span_caseeq(line, "DATA"))
+		answer = "354 go on";
+	else if (span_caseeq(line, "QUIT"))
+		answer = "~221 bye";
+	for (rule = h->script->rules; rule->begin != NULL; rule++)
+		if (span_prefix(line, rule->begin)) {
+			answer = rule->answer;
+			break;
+		}
+	c->text = strncmp(answer, "354", 3) == 0;
+	say(c, answer);
+}
+
+static void
+on_client_long(void *arg)
+{
+	(void)arg;
+	check_true(false);
+}
+
+static void
+on_client_ended(void *arg, enum conn_end how)
+{
+	(void)how;
+	client_close(arg);
+}
+
+static const struct conn_ops client_ops = {
+	.line = on_client_line,
+	.line_long = on_client_long,
+	.ended = on_client_ended,
+};
+
+static void
+client_open(struct host *h, int fd)
+{
+	struct client *c = xcalloc(1, sizeof(*c));
+
+	h->connections++;
+	c->host = h;
+	defer_init(&c->reap, client_reap, c);
+	conn_open(&c->conn, t.loop, fd, &client_ops, c, 4096);
+	say(c, h->script->greeting);
+}
+
+static void
+on_accept(void *arg, unsigned what)
+{
+	struct host *h = arg;
+	int fd = accept4(h->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)what;
+	if (fd == -1)
+		return;
+	if (h->script == NULL)
+		close(fd);
+	else
+		client_open(h, fd);
+}
+
+/* All on one port, as MX hosts are. */
+static void
+hosts_open(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	unsigned i;
+	int one = 1;
+
+	for (i = 0; i < HOSTS; i++) {
+		struct host *h = &t.hosts[i];
+
+		buf_init(&h->heard, 65536);
+		buf_init(&h->got, 8u << 20);
+		in.sin_addr.s_addr = htonl(0x7f000001 + i);
+		h->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		setsockopt(h->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		if (bind(h->fd, (struct sockaddr *)&in, sizeof(in)) == -1 ||
+		    listen(h->fd, 10) == -1 ||
+		    getsockname(h->fd, (struct sockaddr *)&in, &len) == -1)
+			fatal("listening on 127.0.0.%u", i + 1);
+		watch_init(&h->watch, t.loop, h->fd, on_accept, h);
+		watch_set(&h->watch, LOOP_READ);
+	}
+	t.port = ntohs(in.sin_port);
+}
+
+/* -- queued and the resolver -------------------------------------------------*/
+
+static void
+told(struct ipc_reader *rd)
+{
+	uint32_t number = ipc_get_u32(rd);
+	uint8_t outcome = ipc_get_u8(rd);
+	struct span enhanced = ipc_get_span(rd, 15);
+	struct span text = ipc_get_span(rd, 2000);
+	struct span host = ipc_get_span(rd, 1000);
+
+	check_true(ipc_at_end(rd));
+	buf_addf(&t.told, "%u %u %.*s|", number, outcome, SPAN_ARG(enhanced));
+	buf_reset(&t.text);
+	buf_addf(&t.text, "%.*s @%.*s", SPAN_ARG(text), SPAN_ARG(host));
+}
+
+static int
+on_outcome(void *arg, struct ipc_msg *m)
+{
+	struct ipc_reader rd = ipc_reader(m);
+
+	(void)arg;
+	told(&rd);
+	return 0;
+}
+
+static int
+on_report(void *arg, struct ipc_msg *m)
+{
+	struct ipc_reader rd = ipc_reader(m);
+
+	(void)arg;
+	buf_addf(&t.told, "qid %u ", (unsigned)ipc_get_u64(&rd));
+	told(&rd);
+	return 0;
+}
+
+static int
+on_done(void *arg, struct ipc_msg *m)
+{
+	(void)arg;
+	(void)m;
+	t.done++;
+	return 0;
+}
+
+static int
+on_reported(void *arg, struct ipc_msg *m)
+{
+	(void)arg;
+	(void)m;
+	t.reported++;
+	return 0;
+}
+
+static int
+on_window(void *arg, struct ipc_msg *m)
+{
+	(void)arg;
+	(void)m;
+	return 0;
+}
+
+static int
+on_route_ask(void *arg, struct ipc_msg *m)
+{
+	struct ipc_writer w = ipc_reply_begin(&t.resolver, m,
+	    IPC_ROUTE_ANSWER);
+	const char *p;
+	char name[20];
+
+	(void)arg;
+	ipc_put_u8(&w, *t.route == '!' ? (uint8_t)(t.route[1] - '0') : DNS_OK);
+	ipc_put_u8(&w, 0);
+	ipc_put_str(&w, *t.route == '!' ? "as the test wants it" : "");
+	ipc_put_u16(&w, *t.route == '!' ? 0 : (uint16_t)strlen(t.route));
+	for (p = t.route; *p != '\0' && *t.route != '!'; p++) {
+		snprintf(name, sizeof(name), "mx%c.test", *p);
+		ipc_put_str(&w, name);
+		ipc_put_u16(&w, (uint16_t)(p - t.route));
+		ipc_put_u8(&w, 0);
+		ipc_put_u8(&w, 4);
+		ipc_put_octets(&w, span_make((char[]){ 127, 0, 0,
+			(char)(*p - '0') }, 4));
+	}
+	ipc_end(&w);
+	return 0;
+}
+
+static const struct ipc_handler queued_side[] = {
+	{ IPC_JOB_WINDOW, on_window }, { IPC_JOB_OUTCOME, on_outcome },
+	{ IPC_JOB_DONE, on_done }, { IPC_JOB_REPORT, on_report },
+	{ IPC_JOB_REPORTED, on_reported }, IPC_HANDLERS_END };
+static const struct ipc_handler resolver_side[] = {
+	{ IPC_ROUTE_ASK, on_route_ask }, IPC_HANDLERS_END };
+static const struct ipc_handler none[] = { IPC_HANDLERS_END };
+
+static const struct daemon_peer peers[] = {
+	{ ROLE_QUEUED, relay_job_handlers, job_up, job_down },
+	{ ROLE_RESOLVER, none, NULL, NULL },
+	{ ROLE_NONE, NULL, NULL, NULL }
+};
+static const struct daemon_spec spec = { .role = ROLE_RELAY, .peers = peers };
+
+static void
+wire(struct channel *ours, enum role role)
+{
+	struct channel *theirs = daemon_peer(&t.r.daemon, role, 0);
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == -1)
+		fatal("socketpair");
+	channel_open(ours, fds[0]);
+	channel_open(theirs, fds[1]);
+	if (role == ROLE_QUEUED)
+		job_up(&t.r, theirs);
+}
+
+/* -- one job -----------------------------------------------------------------*/
+
+struct letter {
+	const char *from, *to[4], *text, *envid;
+	uint32_t flags, route;
+	uint8_t notify;
+	int big; /* a descriptor, or 0 */
+};
+
+static void
+job_put(const struct letter *l)
+{
+	uint32_t job = ++t.next_job;
+	struct ipc_writer w = ipc_begin(&t.queued, IPC_JOB_BEGIN, 0, job);
+	uint16_t n = 0, i;
+
+	while (n < 4 && l->to[n] != NULL)
+		n++;
+	ipc_put_u64(&w, 1000 + job);
+	ipc_put_u8(&w, FINAL_REMOTE);
+	ipc_put_u32(&w, l->flags);
+	ipc_put_u64(&w, 0);
+	ipc_put_u64(&w, 0);
+	ipc_put_u16(&w, 1);
+	ipc_put_str(&w, l->from);
+	ipc_put_str(&w, l->to[0]);
+	ipc_put_str(&w, "");
+	ipc_put_str(&w, "dest.test");
+	ipc_put_str(&w, "");
+	ipc_put_str(&w, "0123456789");
+	ipc_put_str(&w, l->envid != NULL ? l->envid : "");
+	ipc_put_u32(&w, l->route);
+	ipc_put_u16(&w, n);
+	ipc_end(&w);
+	for (i = 0; i < n; i++) {
+		w = ipc_begin(&t.queued, IPC_JOB_RCPT, 0, job);
+		ipc_put_u32(&w, i + 1u);
+		ipc_put_str(&w, l->to[i]);
+		ipc_put_u8(&w, l->notify);
+		ipc_put_str(&w, l->notify != 0 ? "rfc822;a+b@c.test" : "");
+		ipc_end(&w);
+	}
+	if (l->big != 0) {
+		w = ipc_begin(&t.queued, IPC_JOB_BIG, 0, job);
+		ipc_put_fd(&w, l->big);
+		ipc_end(&w);
+	} else {
+		w = ipc_begin(&t.queued, IPC_JOB_BODY, 0, job);
+		ipc_put_octets(&w, span_str(l->text));
+		ipc_end(&w);
+	}
+	w = ipc_begin(&t.queued, IPC_JOB_END, 0, job);
+	ipc_end(&w);
+	t.expect_done++;
+}
+
+static void
+run_until_done(void)
+{
+	unsigned i;
+
+	for (i = 0; i < 1000 && t.done < t.expect_done; i++)
+		loop_run_once(t.loop, 10);
+	check_int(t.done, t.expect_done);
+}
+
+static void
+forget(void)
+{
+	unsigned i;
+
+	buf_reset(&t.told);
+	for (i = 0; i < HOSTS; i++) {
+		t.hosts[i].script = NULL;
+		t.hosts[i].connections = 0;
+		buf_reset(&t.hosts[i].heard);
+		buf_reset(&t.hosts[i].got);
+	}
+	t.route = "1";
+	t.r.ndead = 0;
+}
+
+/* Connections that the last case left are not for the next one. */
+static void
+drop_idle(void)
+{
+	struct session *s, *next;
+	unsigned i;
+
+	for (s = t.r.sessions; s != NULL; s = next) {
+		next = s->next;
+		session_close(s);
+	}
+	for (i = 0; i < 5; i++)
+		loop_run_once(t.loop, 2);
+	check_int(t.r.njobs, 0);
+	check_int(t.r.nsessions, 0);
+}
+
+#define ONE(a) .from = "me@here.test", .to = { a }, .text = "Hi: 1\r\n\r\nx\r\n"
+
+static const struct letter plain = { ONE("a@dest.test"), .route = ~0u };
+static const struct letter two = { .from = "me@here.test", .route = ~0u,
+	.to = { "a@dest.test", "b@dest.test" }, .text = "x\r\n" };
+static const struct letter three = { .from = "", .route = ~0u,
+	.to = { "a@dest.test", "b@dest.test", "c@dest.test" },
+	.text = "A: b\r\n\r\n.dot\r\nlone\nend" };
+static const struct letter dsn = { ONE("a@dest.test"), .route = ~0u,
+	.flags = JOB_F_RET_HDRS | JOB_F_8BIT, .notify = DSN_SUCCESS | DSN_DELAY,
+	.envid = "id+1" };
+static const struct letter utf8 = { .from = "me@here.test", .route = ~0u,
+	.to = { "j\303\266rg@dest.test", "a@dest.test" },
+	.text = "x: y\r\n\r\n\303\266\r\n", .flags = JOB_F_UTF8 };
+static const struct letter utf8_header = { .from = "me@here.test",
+	.route = ~0u, .to = { "a@dest.test" },
+	.text = "x: \303\266\r\n\r\n\r\n", .flags = JOB_F_UTF8 };
+static const struct letter smart = { ONE("a@dest.test"), .route = 0 };
+static const struct letter lmtp = { .from = "me@here.test", .route = 1,
+	.to = { "a@dest.test", "b@dest.test", "c@dest.test" },
+	.text = "x\r\n" };
+static const struct letter refused = { ONE("a@dest.test"), .route = 2 };
+static const struct letter no_address = { .from = "me@here.test",
+	.route = ~0u, .to = { "a@dest.test\r\nRSET" }, .text = "x\r\n" };
+
+#define GREET "220 host ESMTP"
+#define PIPE "250-host\r\n250 PIPELINING"
+
+static const struct {
+	const char *name;
+	const struct letter *letter;
+	const char *route;
+	struct script scripts[HOSTS];
+	const char *told, *heard, *heard2, *got;
+} cases[] = {
+	{ "plain", &plain, "1", { { .greeting = GREET } }, "1 2 2.0.0|",
+	    "EHLO me.test|MAIL FROM:<me@here.test>|RCPT TO:<a@dest.test>|"
+	    "DATA|", NULL, "Hi: 1||x|" },
+	{ "pipelining, lines rebuilt", &three, "1", { { .greeting = GREET, PIPE } },
+	    "1 2 2.0.0|2 2 2.0.0|3 2 2.0.0|",
+	    "EHLO me.test|MAIL FROM:<>|RCPT TO:<a@dest.test>|"
+	    "RCPT TO:<b@dest.test>|RCPT TO:<c@dest.test>|DATA|", NULL,
+	    "A: b||..dot|lone|end|" },
+	{ "one refused, one deferred", &three, "1", { { .greeting = GREET, PIPE, NULL, {
+	    { "RCPT TO:<a", "550 5.1.1 unknown" },
+	    { "RCPT TO:<b", "450 4.2.1 busy" } } } },
+	    "1 4 5.1.1|2 3 4.2.1|3 2 2.0.0|", NULL, NULL, NULL },
+	{ "all refused, DATA said in advance", &two, "1", { { .greeting = GREET, PIPE,
+	    "554 5.5.1 nobody", { { "RCPT", "550 5.1.1 unknown" } } } },
+	    "1 4 5.1.1|2 4 5.1.1|", NULL, NULL, "" },
+	{ "all refused, DATA refused", &two, "1", { { .greeting = GREET, PIPE, NULL,
+	    { { "RCPT", "550 5.1.1 unknown" }, { "DATA", "503 no" } } } },
+	    "1 4 5.1.1|2 4 5.1.1|", NULL, NULL, "" },
+	{ "all refused one by one", &two, "1", { { .greeting = GREET, NULL, NULL,
+	    { { "RCPT", "550 5.1.1 unknown" } } } },
+	    "1 4 5.1.1|2 4 5.1.1|", "EHLO me.test|MAIL FROM:<me@here.test>|"
+	    "RCPT TO:<a@dest.test>|RCPT TO:<b@dest.test>|RSET|", NULL, NULL },
+	{ "MAIL refused", &two, "1", { { .greeting = GREET, NULL, NULL,
+	    { { "MAIL", "550 5.7.1 not you" } } } }, "1 4 5.7.1|2 4 5.7.1|",
+	    NULL, NULL, NULL },
+	{ "MAIL refused, pipelined", &two, "1", { { .greeting = GREET, PIPE, NULL,
+	    { { "MAIL", "451 4.7.1 later" }, { "RCPT", "503 5.5.1 no" },
+	    { "DATA", "503 5.5.1 no" } } } }, "1 3 4.7.1|2 3 4.7.1|",
+	    NULL, NULL, NULL },
+	{ "too many recipients: again behind the others", &two, "1", { { .greeting = GREET,
+	    PIPE, NULL, { { "RCPT TO:<b", "452 4.5.3 too many" } } } },
+	    NULL, NULL, NULL, NULL },
+	{ "text refused", &two, "1", { { .greeting = GREET, NULL, "554 5.6.0 bad" } },
+	    "1 4 5.6.0|2 4 5.6.0|", NULL, NULL, NULL },
+	{ "text deferred", &plain, "1", { { .greeting = GREET, NULL, "451 mmh" } },
+	    "1 3 4.0.0|", NULL, NULL, NULL },
+	{ "DATA refused", &plain, "1", { { .greeting = GREET, NULL, NULL,
+	    { { "DATA", "554 5.7.0 no" } } } }, "1 4 5.7.0|", NULL, NULL,
+	    NULL },
+	{ "DATA answered by nonsense", &plain, "1", { { .greeting = GREET, NULL, NULL,
+	    { { "DATA", "250 what" } } } }, "1 3 4.5.0|", NULL, NULL, NULL },
+	{ "421 greeting, second host", &plain, "12",
+	    { { .greeting = "421 4.3.2 full" }, { .greeting = GREET } }, "1 2 2.0.0|", "",
+	    "EHLO me.test|MAIL FROM:<me@here.test>|RCPT TO:<a@dest.test>|"
+	    "DATA|", NULL },
+	{ "554 greeting, nobody else", &plain, "1", { { .greeting = "554 go away" } },
+	    "1 3 4.3.2|", "", NULL, NULL },
+	{ "closed at once, second host", &plain, "12", { { .greeting = "!" }, { .greeting = GREET } },
+	    "1 2 2.0.0|", NULL, NULL, NULL },
+	{ "421 to MAIL, second host", &plain, "12", { { .greeting = GREET, NULL, NULL,
+	    { { "MAIL", "~421 4.3.2 bye" } } }, { .greeting = GREET } }, "1 2 2.0.0|",
+	    NULL, NULL, NULL },
+	{ "gone before the dot, second host", &plain, "12", { { .greeting = GREET, NULL,
+	    NULL, { { "DATA", "!" } } }, { .greeting = GREET } }, "1 2 2.0.0|", NULL, NULL,
+	    NULL },
+	{ "gone after the dot: no second host", &plain, "12", { { .greeting = GREET, NULL,
+	    "!" }, { .greeting = GREET } }, "1 3 4.4.2|", NULL, "", NULL },
+	{ "no receipt in time", &plain, "12", { { .greeting = GREET, NULL, "" },
+	    { .greeting = GREET } }, "1 3 4.4.2|", NULL, "", NULL },
+	{ "no answer to MAIL in time", &plain, "12", { { .greeting = GREET, NULL, NULL,
+	    { { "MAIL", "" } } }, { .greeting = GREET } }, "1 2 2.0.0|", NULL, NULL,
+	    NULL },
+	{ "no EHLO there", &plain, "1", { { .greeting = GREET, "502 what?" } },
+	    "1 2 2.0.0|", "EHLO me.test|HELO me.test|"
+	    "MAIL FROM:<me@here.test>|RCPT TO:<a@dest.test>|DATA|", NULL,
+	    NULL },
+	{ "EHLO deferred", &plain, "12", { { .greeting = GREET, "451 4.7.0 later" },
+	    { .greeting = GREET } }, "1 2 2.0.0|", NULL, NULL, NULL },
+	{ "letter too big", &three, "1", { { .greeting = GREET, "250-h\r\n250 SIZE 5" } },
+	    "1 4 5.3.4|2 4 5.3.4|3 4 5.3.4|", "EHLO me.test|", NULL, NULL },
+	{ "SIZE, DSN and 8BITMIME are used", &dsn, "1", { { .greeting = GREET,
+	    "250-h\r\n250-SIZE 500\r\n250-DSN\r\n250 8BITMIME" } },
+	    "1 6 2.0.0|", "EHLO me.test|MAIL FROM:<me@here.test> SIZE=12 "
+	    "BODY=8BITMIME RET=HDRS ENVID=id+2B1|RCPT TO:<a@dest.test> "
+	    "NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@c.test|DATA|", NULL,
+	    NULL },
+	{ "nothing of it is there", &dsn, "1", { { .greeting = GREET } }, "1 2 2.0.0|",
+	    "EHLO me.test|MAIL FROM:<me@here.test>|RCPT TO:<a@dest.test>|"
+	    "DATA|", NULL, NULL },
+	{ "SMTPUTF8", &utf8, "1", { { .greeting = GREET,
+	    "250-h\r\n250-SMTPUTF8\r\n250 8BITMIME" } },
+	    "1 2 2.0.0|2 2 2.0.0|", "EHLO me.test|MAIL FROM:<me@here.test> "
+	    "BODY=8BITMIME SMTPUTF8|RCPT TO:<j\303\266rg@dest.test>|"
+	    "RCPT TO:<a@dest.test>|DATA|", NULL, NULL },
+	{ "no SMTPUTF8: only who needs it fails", &utf8, "1", { { .greeting = GREET } },
+	    "1 4 5.6.7|2 2 2.0.0|", NULL, NULL, NULL },
+	{ "no SMTPUTF8 and a header that needs it", &utf8_header, "1",
+	    { { .greeting = GREET } }, "1 4 5.6.7|", "EHLO me.test|", NULL, NULL },
+	{ "data behind the EHLO reply", &plain, "12", { { .greeting = GREET,
+	    "250 host\r\n250 more" }, { .greeting = GREET } }, "1 2 2.0.0|",
+	    "EHLO me.test|", NULL, NULL },
+	{ "data behind 354", &plain, "12", { { .greeting = GREET, NULL, NULL,
+	    { { "DATA", "354 go\r\n250 taken" } } }, { .greeting = GREET } },
+	    "1 2 2.0.0|", NULL, NULL, NULL },
+	{ "no SMTP", &plain, "1", { { .greeting = "HTTP/1.1 400 Bad Request" } },
+	    "1 3 4.5.0|", "", NULL, NULL },
+	{ "smarthost by name", &smart, "2", { { .greeting = NULL }, { .greeting = GREET } },
+	    "1 2 2.0.0|", NULL, NULL, NULL },
+	{ "smarthost that does not exist: deferred", &smart, "!1",
+	    { { .greeting = NULL } }, "1 3 4.4.3|", NULL, NULL, NULL },
+	{ "LMTP: a reply for each", &lmtp, "1", { { .greeting = "220 lmtp",
+	    "250-h\r\n250 PIPELINING", "250 2.1.5 a\r\n452 4.2.2 full",
+	    { { "RCPT TO:<b", "550 5.1.1 no" } } } },
+	    "2 4 5.1.1|1 1 2.1.5|3 3 4.2.2|", NULL, NULL, NULL },
+	{ "refused by a route", &refused, "1", { { .greeting = NULL } }, "1 4 5.7.1|",
+	    NULL, NULL, NULL },
+	{ "no domain", &plain, "!1", { { .greeting = NULL } }, "1 4 5.1.2|", NULL, NULL,
+	    NULL },
+	{ "null MX", &plain, "!5", { { .greeting = NULL } }, "1 4 5.1.10|", NULL, NULL,
+	    NULL },
+	{ "DNS away", &plain, "!3", { { .greeting = NULL } }, "1 3 4.4.3|", NULL, NULL,
+	    NULL },
+	{ "no address", &no_address, "1", { { .greeting = NULL } }, "1 4 5.1.3|", NULL,
+	    NULL, NULL },
+};
+
+static void
+test_cases(void)
+{
+	size_t i, k;
+
+	for (i = 0; i < nitems(cases); i++) {
+		check_begin(cases[i].name);
+		forget();
+		t.route = cases[i].route;
+		for (k = 0; k < HOSTS; k++)
+			if (cases[i].scripts[k].greeting != NULL)
+				t.hosts[k].script = &cases[i].scripts[k];
+		job_put(cases[i].letter);
+		if (cases[i].told == NULL) {
+			/* endless without progress: the first is settled, the
+			 * second, alone, gets the same answer: deferred */
+			run_until_done();
+			check_span(buf_span(&t.told),
+			    "1 2 2.0.0|2 3 4.5.3|");
+			check_int(t.hosts[0].connections, 1);
+			drop_idle();
+			continue;
+		}
+		run_until_done();
+		check_span(buf_span(&t.told), cases[i].told);
+		for (k = 0; k < 10; k++)
+			loop_run_once(t.loop, 1);
+		if (cases[i].heard != NULL)
+			check_span(buf_span(&t.hosts[0].heard),
+			    cases[i].heard);
+		if (cases[i].heard2 != NULL)
+			check_span(buf_span(&t.hosts[1].heard),
+			    cases[i].heard2);
+		if (cases[i].got != NULL)
+			check_span(buf_span(&t.hosts[0].got), cases[i].got);
+		drop_idle();
+	}
+}
+
+static void
+test_reuse(void)
+{
+	static const struct script good = { GREET, PIPE, NULL, { { NULL,
+		NULL } } };
+	static const struct script sour = { GREET, PIPE, "451 4.0.0 no",
+		{ { "RCPT", "450 4.2.1 busy" }, { NULL, NULL } } };
+	unsigned i;
+
+	check_begin("one connection for letters in a row");
+	forget();
+	t.hosts[0].script = &good;
+	for (i = 0; i < 5; i++) {
+		job_put(&plain);
+		run_until_done();
+	}
+	check_int(t.hosts[0].connections, 1);
+
+	check_begin("no more than the limit at once, none forgotten");
+	t.conf.relay.connections = 2;
+	for (i = 0; i < 20; i++)
+		job_put(&plain);
+	run_until_done();
+	check_true(t.hosts[0].connections <= 2);
+	t.conf.relay.connections = 20;
+
+	check_begin("a hundred letters, then another connection");
+	drop_idle();
+	t.hosts[0].connections = 0;
+	for (i = 0; i < SESSION_LETTERS + 1; i++) {
+		job_put(&plain);
+		run_until_done();
+	}
+	check_int(t.hosts[0].connections, 2);
+
+	check_begin("an idle connection that has gone costs nothing");
+	t.hosts[0].connections = 0;
+	buf_reset(&t.told);
+	drop_idle();
+	job_put(&plain);
+	run_until_done();
+	check_true(t.r.sessions != NULL && t.r.sessions->state == S_IDLE);
+	shutdown(t.r.sessions->conn.fd, SHUT_RDWR);
+	job_put(&plain);
+	run_until_done();
+	check_span(buf_span(&t.told), "1 2 2.0.0|1 2 2.0.0|");
+	check_int(t.hosts[0].connections, 2);
+	drop_idle();
+
+	check_begin("RSET after a transaction that came to nothing");
+	forget();
+	t.hosts[0].script = &sour;
+	job_put(&plain);
+	run_until_done();
+	loop_run_once(t.loop, 10);
+	loop_run_once(t.loop, 10);
+	check_true(t.r.sessions != NULL && t.r.sessions->state == S_IDLE);
+	check_int(t.hosts[0].connections, 1);
+
+	check_begin("QUIT after idling");
+	for (i = 0; i < 300 && t.r.nsessions > 0; i++)
+		loop_run_once(t.loop, 10);
+	check_int(t.r.nsessions, 0);
+	drop_idle();
+}
+
+static void
+test_big(void)
+{
+	static const struct script good = { GREET, PIPE, NULL, { { NULL,
+		NULL } } };
+	char path[] = "/tmp/relay_session_test.XXXXXX";
+	struct letter l = plain;
+	int fd = mkstemp(path);
+	unsigned i;
+
+	check_begin("a big letter by descriptor");
+	forget();
+	t.hosts[0].script = &good;
+	if (fd == -1)
+		fatal("%s", path);
+	unlink(path);
+	for (i = 0; i < 100000; i++)
+		if (write(fd, "0123456789012345678901234567\r\n", 30) != 30)
+			fatal("%s", path);
+	l.big = fd;
+	job_put(&l);
+	run_until_done();
+	check_span(buf_span(&t.told), "1 2 2.0.0|");
+	check_int(t.hosts[0].got.len, 29 * 100000);
+	drop_idle();
+}
+
+static void
+test_queued_lost(void)
+{
+	static const struct script silent = { GREET, PIPE, "", { { NULL,
+		NULL } } };
+	static const struct script stuck = { GREET, NULL, NULL, { { "MAIL",
+		"" }, { NULL, NULL } } };
+	unsigned i;
+
+	check_begin("queued goes while a receipt is awaited");
+	forget();
+	t.hosts[0].script = &silent;
+	t.reported = 0;
+	job_put(&plain);
+	t.hosts[1].script = &stuck;
+	for (i = 0; i < 100 && (t.r.sessions == NULL ||
+	    t.r.sessions->state != S_DOT); i++)
+		loop_run_once(t.loop, 5);
+	t.route = "2";
+	job_put(&smart);
+	for (i = 0; i < 20; i++)
+		loop_run_once(t.loop, 5);
+	check_int(t.r.njobs, 2);
+	channel_close(&t.queued);
+	for (i = 0; i < 5; i++)
+		loop_run_once(t.loop, 5);
+	check_int(t.r.njobs, 1);
+	wire(&t.queued, ROLE_QUEUED);
+	for (i = 0; i < 5; i++)
+		loop_run_once(t.loop, 5);
+	check_int(t.reported, 0);
+	for (i = 0; i < 500 && t.reported == 0; i++)
+		loop_run_once(t.loop, 10);
+	check_int(t.reported, 1);
+	check_true(span_prefix(buf_span(&t.told), "qid "));
+	check_int(t.r.njobs, 0);
+	t.expect_done = t.done;
+	drop_idle();
+}
+
+int
+main(void)
+{
+	static const struct relay_times times = { .connect = 2, .greeting = 1,
+		.command = 1, .data = 1, .block = 1, .dot = 1, .idle = 1,
+		.quit = 1, .attempt = 10 };
+	static char host[] = "me.test", hub[] = "hub.test";
+
+	log_init("relay_session_test");
+	relay_init(&t.r);
+	t.r.times = &times;
+	t.r.daemon.spec = &spec;
+	t.r.daemon.arg = &t.r;
+	t.r.daemon.conf = &t.conf;
+	t.loop = &t.r.daemon.loop;
+	loop_init(t.loop);
+	hosts_open();
+	t.conf.host = host;
+	t.conf.allow_loopback = true;
+	t.conf.mx_port = t.port;
+	t.conf.relay = (struct conf_relay){ .connections = 20, .workers = 1,
+		.limit = 50 };
+	t.routes[0] = (struct conf_route){ .via = VIA_SMARTHOST, .host = hub,
+		.port = t.port, .ipv6 = true };
+	t.routes[1] = (struct conf_route){ .via = VIA_LMTP, .host = hub,
+		.port = t.port, .ipv6 = true };
+	t.routes[2] = (struct conf_route){ .via = VIA_REFUSE };
+	t.conf.routes = t.routes;
+	t.conf.nroutes = 3;
+	channel_init(&t.queued, t.loop, ROLE_QUEUED, ROLE_RELAY, queued_side,
+	    NULL);
+	channel_init(&t.resolver, t.loop, ROLE_RESOLVER, ROLE_RELAY,
+	    resolver_side, NULL);
+	wire(&t.queued, ROLE_QUEUED);
+	wire(&t.resolver, ROLE_RESOLVER);
+	test_cases();
+	test_reuse();
+	test_big();
+	test_queued_lost();
+	return check_end();
+}
