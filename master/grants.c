@@ -224,7 +224,7 @@ on_account(void *arg, struct ipc_msg *msg)
 	status = ipc_get_u8(&rd);
 	if (status != ACCOUNT_OK) {
 		job_answer(job, status == ACCOUNT_UNKNOWN
-		    ? "no such account" : "accounts cannot be looked up now");
+		    ? IPC_NO_ACCOUNT : "accounts cannot be looked up now");
 		return 0;
 	}
 	if (!account_get(&rd, &a)) {

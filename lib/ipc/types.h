@@ -21,6 +21,7 @@
 #define IPC_WINDOW    (256 * 1024)        /* body octets in flight, per tx/job */
 #define IPC_PATH_MAX  1024                /* an address with all its quoting */
 #define IPC_TEXT_MAX  2048                /* a reply text */
+#define IPC_NO_ACCOUNT "no such account"  /* a complaint of IPC_CHILD */
 
 enum ipc_type {
 	IPC_NONE,
@@ -109,7 +110,8 @@ enum ipc_type {
 
 	/* deliver -u, pop3d -u - deliver */
 	IPC_LOCK,         /* - : the dotlock of the one mailbox of this channel */
-	IPC_LOCKED,       /* reply: u8 ok, str complaint */
+	IPC_LOCKED,       /* reply: u8 ok, str complaint; not ok and no
+	                   * complaint: held by another, ask again */
 	IPC_UNLOCK,       /* - */
 
 	/* master - authd */
