@@ -130,6 +130,7 @@ static const struct ipc_handler no_handlers[] = { IPC_HANDLERS_END };
 
 static const struct daemon_peer peers[] = {
 	{ ROLE_AUTHD, no_handlers, NULL, NULL },
+	{ ROLE_LOGD, no_handlers, NULL, NULL },
 	{ ROLE_NONE, NULL, NULL, NULL }
 };
 
