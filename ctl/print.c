@@ -31,6 +31,9 @@ put_lines(FILE *f, struct span s)
 		span_split(s, '\n', &line, &s);
 		if (line.len > 0 && line.p[line.len - 1] == '\r')
 			line.len--;
+		for (; line.len > 0 && line.p[0] == '\t';
+		    line = span_from(line, 1))
+			fputc('\t', f); /* folded header fields */
 		put_safe(f, line);
 		if (ends)
 			fputc('\n', f);

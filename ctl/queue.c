@@ -117,7 +117,7 @@ static void
 groups_clear(struct listing *l)
 {
 	while (l->ngroups > 0)
-		x_free(&l->groups[--l->ngroups].name);
+		mem_free(l->groups[--l->ngroups].name);
 	x_free(&l->groups);
 }
 

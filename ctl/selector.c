@@ -132,5 +132,5 @@ void
 selectors_clear(struct selectors *s)
 {
 	while (s->n > 0)
-		x_free(&s->words[--s->n]);
+		mem_free(s->words[--s->n]);
 }

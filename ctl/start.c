@@ -20,6 +20,7 @@
 #define START_MS   60000  /* a big index may have to be opened first */
 #define STOP_MS    150000 /* letters in flight may take a while */
 #define POLL_MS    50
+#define DEATHS_MAX 4      /* of one program: it will not get better */
 #define STDERR_LOG "stderr.log" /* in the run folder: what had no log */
 
 /* -- the program ------------------------------------------------------------- */
@@ -77,6 +78,7 @@ verb_run(struct ctl *c)
 struct ready {
 	bool up;
 	pid_t pid;
+	char failing[64]; /* a program that has died again and again */
 };
 
 static void
@@ -84,6 +86,9 @@ on_status(void *arg, const struct fields *f)
 {
 	struct ready *r = arg;
 
+	if (field_number(f, "restarts") >= DEATHS_MAX)
+		span_copy(field_text(f, "program"), r->failing,
+		    sizeof(r->failing));
 	if (!span_eqstr(field_text(f, "program"), "master"))
 		return;
 	r->up = span_eqstr(field_text(f, "state"), "up");
@@ -98,7 +103,7 @@ ask_ready(const struct ctl *c, struct ready *r)
 	struct talk t;
 	int status;
 
-	*r = (struct ready){ false, 0 };
+	*r = (struct ready){ false, 0, "" };
 	if (talk_open(&t, c, true) != 0)
 		return false;
 	status = talk_ask(&t, ROLE_MASTER, words, 1, on_status, r);
@@ -164,6 +169,12 @@ wait_ready(const struct ctl *c, pid_t pid, int err)
 		}
 		if (ask_ready(c, &r) && r.up)
 			return 0;
+		if (r.failing[0] != '\0') {
+			show_complaints(err);
+			complain("it runs, but %s dies again and again: see "
+			    "barid status and the log", r.failing);
+			return EX_UNAVAILABLE;
+		}
 		usleep(POLL_MS * 1000);
 	}
 	show_complaints(err);
@@ -221,7 +232,7 @@ verb_stop(struct ctl *c)
 {
 	struct span status_word[] = { span_str("status") };
 	struct span words[] = { span_str("stop") };
-	struct ready r = { false, 0 };
+	struct ready r = { false, 0, "" };
 	struct talk t;
 	int status = talk_open(&t, c, false);
 

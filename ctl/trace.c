@@ -153,7 +153,7 @@ tracing_clear(struct tracing *t)
 	while (t->n > 0) {
 		l = &t->letters[--t->n];
 		while (l->n > 0)
-			x_free(&l->lines[--l->n].text);
+			mem_free(l->lines[--l->n].text);
 		x_free(&l->lines);
 	}
 	x_free(&t->letters);
