@@ -115,6 +115,7 @@ on_written(struct note *n)
 		buf_clear(&b->mem);
 	}
 	if (was_last) {
+		b->all->finishing--;
 		b->finished(b->finished_arg, b->overrun ? ENOBUFS : b->error);
 		return;
 	}
@@ -185,6 +186,7 @@ body_finish(struct body *b, void (*cb)(void *arg, int error), void *arg)
 {
 	b->finished = cb;
 	b->finished_arg = arg;
+	b->all->finishing++;
 	if (!b->busy)
 		body_write(b);
 }

@@ -14,6 +14,7 @@ struct bodies {
 	struct workers *workers;
 	int bigdir;          /* borrowed */
 	uint64_t octets;     /* in memory, until durable */
+	unsigned finishing;  /* big ones between body_finish and its end */
 	struct qidset files; /* the qids that have a file in big/ */
 };
 

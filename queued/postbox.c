@@ -1,6 +1,7 @@
 /* queued/postbox.c - notes from threads to the loop; see postbox.h. */
 #include "queued/postbox.h"
 
+#include <poll.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -54,6 +55,15 @@ postbox_post(struct postbox *b, struct note *n)
 	/* One wake-up covers all that gathers until the loop comes. */
 	if (first && write(b->fd, &one, sizeof(one)) != sizeof(one))
 		fatal("eventfd");
+}
+
+void
+postbox_wait(struct postbox *b)
+{
+	struct pollfd p = { .fd = b->fd, .events = POLLIN };
+
+	if (poll(&p, 1, -1) == 1)
+		on_ready(b, LOOP_READ);
 }
 
 void

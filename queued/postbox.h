@@ -29,6 +29,9 @@ void postbox_clear(struct postbox *b);
 /* postbox_post - from any thread; notes of one thread keep their order. */
 void postbox_post(struct postbox *b, struct note *n);
 
+/* postbox_wait - sleeps until something is there, and runs it: for the end. */
+void postbox_wait(struct postbox *b);
+
 /* postbox_run - runs what is there now, on the loop's thread. */
 void postbox_run(struct postbox *b);
 

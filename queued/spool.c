@@ -4,7 +4,7 @@
  * descriptor of the spool's folder, which may be the root by then.
  *
  * Durable: folders made here by fsync of the spool's folder; meta by meta_write;
- * the end of the log by the header of the new segment, which says where the one
+ * what the last run wrote by fdatasync of its last segment; the end of the log by the header of the new segment, which says where the one
  * before it ends, synced before the first batch.
  */
 #include "queued/spool.h"
@@ -190,6 +190,10 @@ log_end(struct spool *sp, struct committer_start *cs, char *why, size_t size)
 		return 0;
 	}
 	rv = scan_segment(fd, &head, 0, &v, &r);
+	/* A batch that was written and not synced when the last run was killed
+	 * counts from now on: it must not vanish after we have acted on it. */
+	if (rv == 0)
+		rv = io.fdatasync(fd);
 	close(fd);
 	if (rv == -1)
 		return say(why, size, "the last segment");
@@ -266,6 +270,40 @@ on_tick(void *arg)
 	timer_set_ms(&sp->tick, TICK_MS);
 }
 
+/* -- lost letters ------------------------------------------------------------- */
+
+struct lost_note {
+	struct note note;
+	struct spool *sp;
+	uint64_t qid;
+};
+
+static void
+on_lost(struct note *n)
+{
+	struct lost_note *l = (struct lost_note *)n;
+
+	if (!l->sp->closing)
+		l->sp->o.lost(l->sp->o.arg, l->qid);
+	free(l);
+}
+
+/* In the index thread. */
+static void
+letter_lost(void *arg, uint64_t qid)
+{
+	struct spool *sp = arg;
+	struct lost_note *l;
+
+	if (sp->o.lost == NULL)
+		return;
+	l = xcalloc(1, sizeof(*l));
+	l->note.fn = on_lost;
+	l->sp = sp;
+	l->qid = qid;
+	postbox_post(&sp->box, &l->note);
+}
+
 /* -- open -------------------------------------------------------------------- */
 
 static int
@@ -286,6 +324,8 @@ threads_start(struct spool *sp, struct committer_start *cs, bool wipe,
 	is.catalog.baddir = sp->baddir;
 	is.catalog.segments = &sp->segments;
 	is.catalog.uuid = sp->meta.uuid;
+	is.catalog.lost = letter_lost;
+	is.catalog.arg = sp;
 	is.box = &sp->box;
 	is.wipe = wipe;
 	is.settle_ms = sp->o.settle_ms;
@@ -406,8 +446,10 @@ spool_close(struct spool *sp)
 {
 	sp->closing = true;
 	timer_stop(&sp->tick);
-	workers_stop(&sp->workers); /* big bodies that wait for their sync */
-	postbox_run(&sp->box);      /* ... and become records */
+	while (sp->bodies.finishing > 0) /* big bodies become records */
+		postbox_wait(&sp->box);
+	workers_stop(&sp->workers);
+	postbox_run(&sp->box);
 	commit_stop(sp->committer);
 	postbox_run(&sp->box);
 	index_thread_stop(sp->index);

@@ -123,6 +123,29 @@ test_memory(struct help *h)
 }
 
 static void
+test_close(struct help *h)
+{
+	struct help_wait w = { 0 };
+	uint64_t qid = spool_qids(h->sp, 1);
+	struct letter *l = help_new_letter(qid, 1), *m;
+	enum spool_status st;
+
+	check_begin("an orderly end waits for a big body");
+	spool_accept(h->sp, l, help_body(h, qid, 6000000), help_status, &w);
+	help_close(h);
+	check_true(w.done);
+	check_int(w.status, SPOOL_OK);
+	check_int(help_open(h), 0);
+	m = help_get(h, qid, &st);
+	if (check_true(m != NULL))
+		check_true(help_text_ok(h, m, 6000000));
+	letter_free(m);
+	letter_free(l);
+	spool_done(h->sp, qid);
+	help_run_ms(h, 200);
+}
+
+static void
 test_orphans(struct help *h)
 {
 	enum spool_status st;
@@ -162,6 +185,7 @@ main(void)
 	test_failed(&h);
 	test_dropped(&h);
 	test_memory(&h);
+	test_close(&h);
 	test_orphans(&h);
 	help_clear(&h);
 	return check_end();
