@@ -5,7 +5,7 @@
 #ifndef AUTHD_DIRECTORY_H
 #define AUTHD_DIRECTORY_H
 
-#include "authd/aliases.h"
+#include "lib/mail/aliases.h"
 #include "authd/nss.h"
 #include "authd/rows.h"
 #include "lib/conf.h"

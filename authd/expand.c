@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "authd/expand.h"
-#include "authd/usersfile.h"
+#include "lib/mail/usersfile.h"
 #include "lib/ipc/types.h"
 #include "lib/log.h"
 #include "lib/mem.h"

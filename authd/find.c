@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "authd/directory.h"
-#include "authd/usersfile.h"
+#include "lib/mail/usersfile.h"
 #include "config.h"
 #include "lib/ipc/types.h"
 

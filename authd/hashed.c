@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "authd/usersfile.h"
+#include "lib/mail/usersfile.h"
 #include "authd/worker.h"
 #include "lib/log.h"
 #include "lib/mem.h"

@@ -5,7 +5,7 @@
  */
 #include "authd/authd.h"
 #include "authd/expand.h"
-#include "authd/usersfile.h"
+#include "lib/mail/usersfile.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "authd/rows.h"
-#include "authd/usersfile.h"
+#include "lib/mail/usersfile.h"
 #include "lib/mem.h"
 
 void

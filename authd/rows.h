@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-#include "authd/table.h"
+#include "lib/table.h"
 
 #define UID_OF_OWNER ((uid_t)-1)
 

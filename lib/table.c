@@ -1,11 +1,11 @@
 /*
- * authd/table.c - names to numbers. Only grows: a table whose file has changed
+ * lib/table.c - names to numbers. Only grows: a table whose file has changed
  * is built anew beside the old one.
  */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "authd/table.h"
+#include "lib/table.h"
 #include "lib/mem.h"
 
 #define TABLE_FIRST 64 /* slots, entries; text is sixteen times that */

@@ -1,5 +1,5 @@
-/* authd_aliases_test - the classic alias format, row by row. */
-#include "authd/aliases.h"
+/* aliases_test - the classic alias format, row by row. */
+#include "lib/mail/aliases.h"
 #include "lib/buf.h"
 #include "tests/unit/check.h"
 

@@ -1,8 +1,8 @@
-/* authd_usersfile_fuzz - each line by itself, as the reader of a file gives
+/* usersfile_fuzz - each line by itself, as the reader of a file gives
  * them. */
 #include <stdlib.h>
 
-#include "authd/usersfile.h"
+#include "lib/mail/usersfile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
-/* authd/table.h - names to numbers: a compact hash table of many rows. */
-#ifndef AUTHD_TABLE_H
-#define AUTHD_TABLE_H
+/* lib/table.h - names to numbers: a compact hash table of many rows. */
+#ifndef LIB_TABLE_H
+#define LIB_TABLE_H
 
 #include "lib/span.h"
 

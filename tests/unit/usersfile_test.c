@@ -1,9 +1,9 @@
-/* authd_usersfile_test - lines of a users file, and whole files. */
+/* usersfile_test - lines of a users file, and whole files. */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "authd/usersfile.h"
+#include "lib/mail/usersfile.h"
 #include "lib/buf.h"
 #include "lib/ipc/types.h"
 #include "tests/unit/check.h"

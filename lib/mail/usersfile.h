@@ -1,9 +1,9 @@
 /*
- * authd/usersfile.h - the users file, one account a line: barid-users(5).
+ * lib/mail/usersfile.h - the users file, one account a line: barid-users(5).
  *	address : hash[, hash ...] : uid : quota : flags
  */
-#ifndef AUTHD_USERSFILE_H
-#define AUTHD_USERSFILE_H
+#ifndef LIB_MAIL_USERSFILE_H
+#define LIB_MAIL_USERSFILE_H
 
 #include <sys/types.h>
 

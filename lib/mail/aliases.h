@@ -1,8 +1,8 @@
-/* authd/aliases.h - an alias table in the classic format: barid-aliases(5). */
-#ifndef AUTHD_ALIASES_H
-#define AUTHD_ALIASES_H
+/* lib/mail/aliases.h - an alias table in the classic format: barid-aliases(5). */
+#ifndef LIB_MAIL_ALIASES_H
+#define LIB_MAIL_ALIASES_H
 
-#include "authd/table.h"
+#include "lib/table.h"
 #include "lib/mail/alias_list.h"
 
 #define ALIASES_FILE_MAX    (64u * 1024 * 1024) /* octets of one file */

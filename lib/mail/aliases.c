@@ -1,5 +1,5 @@
 /*
- * authd/aliases.c - the one parser of alias files. It knows the grammar alone:
+ * lib/mail/aliases.c - the one parser of alias files. It knows the grammar alone:
  * what a name means is expand.c's business. Nothing here opens a file.
  */
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "authd/aliases.h"
+#include "lib/mail/aliases.h"
 #include "lib/buf.h"
 #include "lib/mem.h"
 

@@ -1,7 +1,7 @@
-/* authd_aliases_fuzz - any text is an alias table, perhaps an empty one. */
+/* aliases_fuzz - any text is an alias table, perhaps an empty one. */
 #include <stdlib.h>
 
-#include "authd/aliases.h"
+#include "lib/mail/aliases.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,12 +1,12 @@
 /*
- * authd/usersfile.c - reads the users file, in authd -w. A bad line is told
+ * lib/mail/usersfile.c - reads the users file, in authd -w. A bad line is told
  * with its number and left out; the rest stands.
  */
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "authd/usersfile.h"
+#include "lib/mail/usersfile.h"
 #include "lib/buf.h"
 #include "lib/ipc/types.h"
 #include "lib/mail/addr.h"
