@@ -365,18 +365,15 @@ children_balance(void *arg)
 	struct router *r = arg;
 	struct user *u;
 
-	while (r->wait_first != NULL) {
-		if (r->places >= r->places_max) {
-			if (r->idle_first == NULL)
-				break;
+	while ((u = r->wait_first) != NULL) {
+		if (u->njobs == 0)
+			user_free(wait_take(r)); /* they went with queued */
+		else if (r->places < r->places_max)
+			user_ask(wait_take(r));
+		else if (r->idle_first != NULL)
 			user_end(r->idle_first);
-			continue;
-		}
-		u = wait_take(r);
-		if (u->njobs > 0)
-			user_ask(u);
 		else
-			user_free(u); /* its jobs went with their queued */
+			break;
 	}
 	if (r->stopping && r->njobs == 0)
 		timer_set_ms(&r->report_wait, 0);

@@ -33,8 +33,9 @@ void forward_clear(struct forward *f);
 /*
  * forward_read - the list in `name` below the folder dir (AT_FDCWD: a path).
  * The last component is never followed if it is a link; the file must be
- * regular, have one link, be owned by `owner` (or by root if root_too), be writable by
- * nobody else, and hold at most FORWARD_OCTETS_MAX octets and max targets.
+ * regular, have one link, be owned by `owner` (or by root if root_too), be
+ * writable by nobody else, and hold at most FORWARD_OCTETS_MAX octets and max
+ * targets.
  * Returns 0; -1 with errno: ENOENT (there is none), EPERM (not as it must be:
  * why says what), EINVAL (not a list: why says where), or what failed.
  */
