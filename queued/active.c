@@ -136,7 +136,9 @@ schedule_remote(struct active *a, struct rcpt *r, int64_t now)
 	size_t n;
 
 	if (route == NULL || route->via == VIA_REFUSE) {
-		settle_fail(a, r, "5.7.1", "No route leads to this address");
+		settle_fail(a, r, route == NULL ? "5.4.4" : "5.7.1",
+		    route != NULL && route->text != NULL ? route->text :
+		    "No route leads to this address");
 		return;
 	}
 	n = same_way(a, r, route, list, now);
