@@ -53,7 +53,7 @@ nexthop_set(struct nexthop *h, const struct conf *c, uint32_t route,
 		if (r->path != NULL)
 			span_copy(span_str(r->path), h->path, sizeof(h->path));
 	}
-	if (h->via == VIA_SMARTHOST || h->via == VIA_LMTP)
+	if (r != NULL && r->port != 0)
 		h->port = r->port;
 	if (h->path[0] == '\0')
 		span_copy(span_str(h->via == VIA_MX || r->host == NULL ?
@@ -194,8 +194,13 @@ route_failed(struct session *s, unsigned status, struct span why)
 {
 	char text[IPC_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "no way to %.300s: %.*s", s->hop.host,
-	    (int)(why.len > 500 ? 500 : why.len), why.p);
+	if (why.len > 500)
+		why.len = 500;
+	if (span_caseprefix(why, s->hop.host)) /* the resolver named it */
+		snprintf(text, sizeof(text), "%.*s", SPAN_ARG(why));
+	else
+		snprintf(text, sizeof(text), "%s: %.*s", s->hop.host,
+		    SPAN_ARG(why));
 	if (status >= nitems(failures) || failures[status].enhanced == NULL)
 		status = DNS_TEMP;
 	if (s->hop.via == VIA_MX)
