@@ -10,6 +10,8 @@
 
 #include "ctl/ctl.h"
 #include "lib/log.h"
+#include "lib/mail/aliases.h"
+#include "lib/mail/usersfile.h"
 
 /* A name that no account has, or a file that cannot be used. */
 struct report {
@@ -42,11 +44,14 @@ report_line(struct report *r, const char *file, unsigned line,
 
 /* -- the files that it names --------------------------------------------------- */
 
-/* Whoever can write there decides who gets mail, or what runs as whom. */
-static void
+/*
+ * Whoever can write there decides who gets mail, or what runs as whom. Returns
+ * a descriptor to read it, or -1 when it cannot be.
+ */
+static int
 check_file(struct report *r, const char *path, const char *what, bool secret)
 {
-	char text[200];
+	char text[200] = "";
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
@@ -65,12 +70,59 @@ check_file(struct report *r, const char *path, const char *what, bool secret)
 	    r->ctl->test_dir == NULL)
 		snprintf(text, sizeof(text), "%s: others can read its "
 		    "password hashes: chmod o-rwx", what);
-	else
-		text[0] = '\0';
-	if (fd != -1)
-		close(fd);
 	if (text[0] != '\0')
 		report_line(r, path, 0, 0, text);
+	return fd;
+}
+
+/* A line that the parser of the file leaves out. */
+struct line_report {
+	struct report *r;
+	const char *path;
+};
+
+static void
+on_bad_line(void *arg, unsigned line, const char *complaint)
+{
+	struct line_report *l = arg;
+
+	report_line(l->r, l->path, line, 1, complaint);
+}
+
+static const char *
+on_row(void *arg, const struct users_line *row)
+{
+	(void)arg;
+	(void)row;
+	return NULL;
+}
+
+static void
+check_users_file(struct report *r, const char *path)
+{
+	struct line_report l = { r, path };
+	struct users_sink sink = { on_row, on_bad_line, &l };
+	int fd = check_file(r, path, "users file", true);
+
+	if (fd == -1)
+		return;
+	(void)usersfile_read(fd, &sink); /* what kept it was said above */
+	close(fd);
+}
+
+/* Commands, files and includes are faults without "as ACCOUNT". */
+static void
+check_aliases(struct report *r, const struct conf_domain *d)
+{
+	struct line_report l = { r, d->aliases };
+	struct aliases a = { 0 };
+	int fd = check_file(r, d->aliases, "aliases", false);
+
+	if (fd == -1)
+		return;
+	if (aliases_read(&a, fd, d->aliases_as != NULL, on_bad_line, &l) == 0)
+		aliases_clear(&a);
+	close(fd);
 }
 
 static void
@@ -89,20 +141,21 @@ static void
 check_files(struct report *r, const struct conf *c)
 {
 	size_t i;
+	int fd;
 
 	for (i = 0; i < c->nusers; i++) {
 		if (c->users[i].file != NULL)
-			check_file(r, c->users[i].file, "users file", true);
+			check_users_file(r, c->users[i].file);
 		check_account(r, c->users[i].owner, "owner");
 	}
 	for (i = 0; i < c->ndomains; i++) {
 		if (c->domains[i].aliases != NULL)
-			check_file(r, c->domains[i].aliases, "aliases",
-			    false);
+			check_aliases(r, &c->domains[i]);
 		check_account(r, c->domains[i].aliases_as, "aliases as");
 	}
-	if (c->dns.records != NULL)
-		check_file(r, c->dns.records, "records", false);
+	if (c->dns.records != NULL &&
+	    (fd = check_file(r, c->dns.records, "records", false)) != -1)
+		close(fd);
 }
 
 /* -- all ------------------------------------------------------------------------ */
