@@ -112,9 +112,13 @@ to_stderr(struct sink *s, const struct record *r)
 {
 	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
 	struct buf b = BUF_INIT(LINE_MAX_OCTETS);
+	struct stat st;
 
-	/* A reader that has stopped must not stop us. */
-	if (poll(&p, 1, 0) != 1 || (p.revents & POLLOUT) == 0) {
+	/* A reader that has stopped must not stop us, and the file that
+	 * `barid start` puts there lies in memory: it must not fill that. */
+	if (poll(&p, 1, 0) != 1 || (p.revents & POLLOUT) == 0 ||
+	    (fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_size > SINK_STDERR_MAX)) {
 		s->dropped++;
 		return;
 	}

@@ -8,6 +8,7 @@
 
 #define SINK_FILE    "barid.log"
 #define SINK_BUFFER  (1u << 20)  /* lines that wait for a full disk */
+#define SINK_STDERR_MAX (16u << 20) /* where standard error is a file */
 #define SINK_AGAIN_MS 10000      /* until /dev/log is asked for again */
 
 struct sink {
