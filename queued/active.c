@@ -157,7 +157,10 @@ schedule_one(struct active *a, struct rcpt *r, int64_t now)
 		expand_ask(a, r);
 		break;
 	case FINAL_REMOTE:
-		schedule_remote(a, r, now);
+		/* those of one destination go together: all must be known,
+		 * and the last answer comes by here again */
+		if (a->expanding == 0)
+			schedule_remote(a, r, now);
 		break;
 	default:
 		dest_add_local(a, r);
