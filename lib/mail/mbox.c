@@ -16,21 +16,6 @@ mbox_is_from(struct span text)
 	return span_prefix(text, from_word);
 }
 
-size_t
-mbox_next(struct span text, size_t at)
-{
-	const char *p;
-
-	if (at == 0 && mbox_is_from(text))
-		return 0;
-	/* the two line ends before it may lie before at */
-	at = at < 2 ? 0 : at - 2;
-	if (at >= text.len)
-		return text.len;
-	p = memmem(text.p + at, text.len - at, "\n\nFrom ", FROM_LEN + 2);
-	return p == NULL ? text.len : (size_t)(p - text.p) + 2;
-}
-
 /* Octets of the sender; quotes may hide blanks in foreign mailboxes. */
 static size_t
 sender_len(struct span in)
@@ -47,23 +32,6 @@ sender_len(struct span in)
 			break;
 	}
 	return i < in.len ? i : in.len;
-}
-
-int
-mbox_from_parse(struct span text, size_t *length, struct span *sender,
-    int64_t *date)
-{
-	struct span line, rest;
-
-	if (!mbox_is_from(text))
-		return -1;
-	span_split(text, '\n', &line, &rest);
-	*length = line.len + (line.len < text.len);
-	line = span_from(line, FROM_LEN);
-	*sender = span_make(line.p, sender_len(line));
-	if (date_parse(span_from(line, sender->len), date) == -1)
-		*date = 0;
-	return 0;
 }
 
 int
@@ -215,96 +183,15 @@ mbox_put_end(struct mbox_put *m, struct buf *out)
 	return m->failed ? -1 : 0;
 }
 
-/* -- out of the file ------------------------------------------------------- */
-
-enum get_state {
-	GET_START, /* zero: at the start of a line */
-	GET_RUN,   /* within ">>", one of them held back */
-	GET_FROM,  /* behind the run, "From " held back */
-	GET_LINE,
-};
-
-static int
-get_held(struct mbox_get *g, struct buf *out)
-{
-	struct span held = span_make(from_word, g->match);
-
-	if ((g->state == GET_RUN || g->state == GET_FROM) &&
-	    g->match < FROM_LEN && buf_add_char(out, '>') == -1)
-		return -1;
-	g->state = GET_LINE;
-	g->match = 0;
-	return buf_add_span(out, held);
-}
-
-/* Lines that are not quoted, up to and with the next "\n" before a ">". */
-static size_t
-get_plain(struct mbox_get *g, struct span in)
-{
-	const char *p = in.p, *end = in.p + in.len;
-
-	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		if (++p < end && *p != '>')
-			continue;
-		g->state = GET_START;
-		return (size_t)(p - in.p);
-	}
-	return in.len;
-}
-
-int
-mbox_get(struct mbox_get *g, struct span in, struct buf *out)
-{
-	size_t i = 0, n;
-
-	while (i < in.len) {
-		switch ((enum get_state)g->state) {
-		case GET_START:
-			g->state = in.p[i] == '>' ? GET_RUN : GET_LINE;
-			i += in.p[i] == '>';
-			break;
-		case GET_RUN:
-			if (in.p[i] != '>')
-				g->state = GET_FROM;
-			else if (buf_add_char(out, in.p[i++]) == -1)
-				return -1;
-			break;
-		case GET_FROM:
-			if (in.p[i] == from_word[g->match]) {
-				i++;
-				if (++g->match < FROM_LEN)
-					break;
-			}
-			if (get_held(g, out) == -1)
-				return -1;
-			break;
-		case GET_LINE:
-			n = get_plain(g, span_from(in, i));
-			if (buf_add(out, in.p + i, n) == -1)
-				return -1;
-			i += n;
-			break;
-		}
-	}
-	return 0;
-}
-
-int
-mbox_get_end(struct mbox_get *g, struct buf *out)
-{
-	return g->state == GET_RUN || g->state == GET_FROM ?
-	    get_held(g, out) : 0;
-}
-
 /* -- a line at a time ------------------------------------------------------ */
 
 bool
 mbox_is_separator(struct span line, int64_t *date)
 {
-	struct span sender;
-	size_t len;
-
-	return mbox_from_parse(line, &len, &sender, date) == 0 && *date != 0;
+	if (!mbox_is_from(line))
+		return false;
+	line = span_from(line, FROM_LEN);
+	return date_parse(span_from(line, sender_len(line)), date) == 0;
 }
 
 bool

@@ -15,23 +15,8 @@
 #include "lib/mail/header.h"
 #include "lib/span.h"
 
-/*
- * mbox_next - where the next letter begins: the first "From " at or behind at
- * that stands at the start of text or follows an empty line. text.len: nowhere.
- */
-size_t mbox_next(struct span text, size_t at);
-
 /* mbox_is_from - does text begin with a From_ line? */
 bool mbox_is_from(struct span text);
-
-/*
- * mbox_from_parse - what the From_ line at the start of text says.
- * length  octets of the line, its LF included
- * sender  borrows from text; date: seconds since 1970, 0 when it cannot be read
- * Returns 0, or -1: no From_ line.
- */
-int mbox_from_parse(struct span text, size_t *length, struct span *sender,
-    int64_t *date);
 
 /* mbox_from_add - "From SENDER Sat Nov 21 11:03:34 2026" and LF; the null path
  * becomes MAILER-DAEMON, blanks and controls become "-". 0, or -1 (ENOBUFS). */
@@ -66,26 +51,12 @@ struct mbox_put {
 int mbox_put(struct mbox_put *m, struct span in, struct buf *out);
 int mbox_put_end(struct mbox_put *m, struct buf *out);
 
-/* A letter on its way out of a mailbox; zeroed before its first octet. */
-struct mbox_get {
-	uint8_t state;
-	uint8_t match;
-};
-
-/*
- * mbox_get - adds the next piece of a letter's text to out with the quoting
- * taken off; lines stay as they are. mbox_get_end - what was held back.
- * Both return 0, or -1 (ENOBUFS); in.len + 8 octets are enough.
- */
-int mbox_get(struct mbox_get *g, struct span in, struct buf *out);
-int mbox_get_end(struct mbox_get *g, struct buf *out);
-
 /* -- mailbox files of anybody, a line at a time ---------------------------- */
 
 /*
  * mbox_is_separator - is this line (its LF apart) one behind which a letter
  * begins: a From_ line with a date that can be read? Others are text that
- * somebody did not quote. date as in mbox_from_parse.
+ * somebody did not quote. date is written then: seconds since 1970.
  */
 bool mbox_is_separator(struct span line, int64_t *date);
 
