@@ -276,6 +276,8 @@ verb_quit(struct pop_session *s, const struct args *a)
 		buf_addf(&s->out, "+OK Goodbye, %u messages left\r\n",
 		    s->n_left);
 	x_free(&uids);
+	/* Who reads our goodbye may log in again at once. */
+	store_unclaim(s->store);
 	s->over = true;
 }
 

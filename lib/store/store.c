@@ -13,6 +13,9 @@
 #include "lib/store/file.h"
 #include "lib/store/mbox_in.h"
 
+/* A client that lost its connection may be back before its session noticed. */
+#define CLAIM_WAIT_MS 1000
+
 static int
 names_set(struct store *s, const struct store_conf *conf)
 {
@@ -61,8 +64,7 @@ store_close(struct store *s)
 	index_close(&s->ix);
 	if (s->fd != -1)
 		close(s->fd);
-	if (s->claim != -1)
-		close(s->claim);
+	store_unclaim(s);
 	x_free(&s->block);
 	mem_free(s);
 }
@@ -200,6 +202,14 @@ store_changes(struct store *s, uint64_t since,
 	return index_changes(&s->ix, since, fn, arg);
 }
 
+void
+store_unclaim(struct store *s)
+{
+	if (s->claim != -1)
+		close(s->claim);
+	s->claim = -1;
+}
+
 int
 store_claim(struct store *s, const char *kind)
 {
@@ -216,9 +226,8 @@ store_claim(struct store *s, const char *kind)
 	if (fd == -1)
 		return -1;
 	if (file_check(fd, s->conf.owner) == 0 &&
-	    file_lock(fd, F_WRLCK, 0) == 0) {
-		if (s->claim != -1)
-			close(s->claim);
+	    file_lock(fd, F_WRLCK, CLAIM_WAIT_MS) == 0) {
+		store_unclaim(s);
 		s->claim = fd;
 		return 0;
 	}

@@ -208,9 +208,11 @@ int store_changes(struct store *s, uint64_t since,
 /*
  * store_claim - one session of this kind at a time (RFC 1939 section 4 wants
  * the maildrop locked against other POP3 sessions; deliveries and mail readers
- * go on). Returns 0; -1 with errno EBUSY while another has it. Held until
- * store_close or the end of the process.
+ * go on). Waits a second for one that is just ending. Returns 0; -1 with errno
+ * EBUSY while another has it. Held until store_unclaim, store_close or the end
+ * of the process.
  */
 int store_claim(struct store *s, const char *kind);
+void store_unclaim(struct store *s);
 
 #endif

@@ -31,7 +31,7 @@ run_begin(struct run *r, struct fixture *f)
 			session_refuse(sv[1], "[IN-USE] The mailbox is in use");
 			_exit(2);
 		}
-		_exit(session_run(sv[1], s, 1) == 0 ? 0 : 1);
+		_exit(session_run(sv[1], s, 3) == 0 ? 0 : 1);
 	}
 	close(sv[1]);
 	r->fd = sv[0];
