@@ -24,14 +24,6 @@ static const struct {
 	{ "MST", -420 }, { "PDT", -420 }, { "PST", -480 },
 };
 
-int
-date_offset_s(time_t t)
-{
-	struct tm tm;
-
-	return localtime_r(&t, &tm) == NULL ? 0 : (int)tm.tm_gmtoff;
-}
-
 /* Years that have no four digits would not be read again. */
 static time_t
 within_years(time_t t)

@@ -18,9 +18,6 @@ const char *date_format(time_t t, char out[DATE_TEXT]);
 /* date_format_mbox - "Sat Nov 21 11:03:34 2026", UTC (RFC 4155 appendix A). */
 const char *date_format_mbox(time_t t, char out[DATE_TEXT]);
 
-/* date_offset_s - seconds that local time is ahead of UTC at t. */
-int date_offset_s(time_t t);
-
 /*
  * date_parse - a date-time with all that RFC 5322 section 4.3 still allows,
  * and what is common beside it: no zone (UTC), no seconds, long names of

@@ -73,7 +73,7 @@ struct span header_unfold(struct span value, char *out, size_t size);
 struct header_scan {
 	unsigned received;           /* fields of that name */
 	unsigned delivered_to;
-	bool has_from, has_date, has_message_id, has_to; /* To, Cc or Bcc */
+	bool has_from, has_date, has_message_id;
 	bool ended;
 	bool put_empty_line;         /* its end was a line of text */
 	uint64_t octets;             /* of the fields that were passed on */

@@ -66,9 +66,6 @@ name_done(struct header_scan *h, struct span name)
 		h->has_from = true;
 	else if (span_caseeq(name, "Date"))
 		h->has_date = true;
-	else if (span_caseeq(name, "To") || span_caseeq(name, "Cc") ||
-	    span_caseeq(name, "Bcc"))
-		h->has_to = true;
 	else if (span_caseeq(name, "Message-Id")) {
 		h->has_message_id = true;
 		h->keep = KEEP_MESSAGE_ID;

@@ -33,20 +33,6 @@ utf8_next(struct span s, uint32_t *cp)
 }
 
 bool
-utf8_is_valid(struct span s)
-{
-	uint32_t cp;
-	size_t n;
-
-	while (s.len > 0) {
-		if ((n = utf8_next(s, &cp)) == 0)
-			return false;
-		s = span_from(s, n);
-	}
-	return true;
-}
-
-bool
 utf8_is_ascii(struct span s)
 {
 	size_t i;

@@ -16,9 +16,6 @@
  */
 size_t utf8_next(struct span s, uint32_t *cp);
 
-/* utf8_is_valid - from the first octet to the last; ASCII is, NUL too. */
-bool utf8_is_valid(struct span s);
-
 /* utf8_is_ascii - no octet above 0x7f. */
 bool utf8_is_ascii(struct span s);
 
