@@ -305,11 +305,18 @@ child_refused(struct user *u, const char *complaint)
 		user_is_plain(u);
 		return;
 	}
+	u->state = USER_NEW;
+	u->since_ms = clock_boot_ms();
+	/* authd knows who exists: this is no "not now" */
+	if (strcmp(complaint, IPC_NO_ACCOUNT) == 0) {
+		while ((j = u->first) != NULL)
+			job_settle(j, OUTCOME_FAILED, "5.1.1",
+			    "No such user here");
+		return;
+	}
 	snprintf(text, sizeof(text), "No delivery process for %s: %s",
 	    u->name, complaint);
 	log_warnx("%s", text);
-	u->state = USER_NEW;
-	u->since_ms = clock_boot_ms();
 	while ((j = u->first) != NULL)
 		job_settle(j, OUTCOME_DEFERRED, "4.3.0", text);
 }
