@@ -96,9 +96,13 @@ static void
 on_text_line(struct client *c, struct span line)
 {
 	struct host *h = c->host;
+	const struct rule *rule;
 
 	if (!span_eqstr(line, ".")) {
 		buf_addf(&h->got, "%.*s|", SPAN_ARG(line));
+		for (rule = h->script->rules; rule->begin != NULL; rule++)
+			if (span_eqstr(line, rule->begin))
+				say(c, rule->answer);
 		return;
 	}
 	c->text = false;
@@ -452,6 +456,13 @@ static const struct letter refused = { ONE("a@dest.test"), .route = 2 };
 static const struct letter no_address = { .from = "me@here.test",
 	.route = ~0u, .to = { "a@dest.test\r\nRSET" }, .text = "x\r\n" };
 
+#define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X500 X50 X50 X50 X50 X50 X50 X50 X50 X50 X50
+#define X2000 X500 X500 X500 X500
+#define LINES10 "250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n" \
+	"250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n"
+#define LINES101 LINES10 LINES10 LINES10 LINES10 LINES10 LINES10 LINES10 \
+	LINES10 LINES10 LINES10 "250 end"
 #define GREET "220 host ESMTP"
 #define PIPE "250-host\r\n250 PIPELINING"
 
@@ -556,6 +567,22 @@ static const struct {
 	{ "data behind 354", &plain, "12", { { .greeting = GREET, NULL, NULL,
 	    { { "DATA", "354 go\r\n250 taken" } } }, { .greeting = GREET } },
 	    "1 2 2.0.0|", NULL, NULL, NULL },
+	{ "a line without end", &plain, "12", { { .greeting = "220 " X2000 X500
+	    }, { .greeting = GREET } }, "1 2 2.0.0|", "", NULL, NULL },
+	{ "a reply without end", &plain, "12", { { .greeting = GREET, LINES101 },
+	    { .greeting = GREET } }, "1 2 2.0.0|", "EHLO me.test|", NULL, NULL },
+	{ "421 to the second RCPT, second host", &two, "12", { { .greeting = GREET, NULL,
+	    NULL, { { "RCPT TO:<b", "~421 4.3.2 bye" } } }, { .greeting = GREET } },
+	    "1 2 2.0.0|2 2 2.0.0|", NULL, NULL, NULL },
+	{ "421 for a receipt", &two, "12", { { .greeting = GREET, NULL,
+	    "~421 4.3.2 bye" }, { .greeting = GREET } }, "1 3 4.3.2|2 3 4.3.2|", NULL, "",
+	    NULL },
+	{ "LMTP: gone between two receipts", &lmtp, "1", { { .greeting = "220 lmtp",
+	    "250-h\r\n250 PIPELINING", "~250 2.1.5 a" } },
+	    "1 1 2.1.5|2 3 4.4.2|3 3 4.4.2|", NULL, NULL, NULL },
+	{ "LMTP: nobody taken", &lmtp, "1", { { .greeting = "220 lmtp", NULL, NULL,
+	    { { "RCPT", "550 5.1.1 no" } } } }, "1 4 5.1.1|2 4 5.1.1|3 4 5.1.1|",
+	    NULL, NULL, NULL },
 	{ "no SMTP", &plain, "1", { { .greeting = "HTTP/1.1 400 Bad Request" } },
 	    "1 3 4.5.0|", "", NULL, NULL },
 	{ "smarthost by name", &smart, "2", { { .greeting = NULL }, { .greeting = GREET } },
@@ -688,6 +715,9 @@ test_big(void)
 {
 	static const struct script good = { GREET, PIPE, NULL, { { NULL,
 		NULL } } };
+	static const struct script early = { GREET, PIPE, NULL, { {
+		"0123456789012345678901234567", "554 5.3.4 too much" },
+		{ NULL, NULL } } };
 	char path[] = "/tmp/relay_session_test.XXXXXX";
 	struct letter l = plain;
 	int fd = mkstemp(path);
@@ -702,11 +732,76 @@ test_big(void)
 	for (i = 0; i < 100000; i++)
 		if (write(fd, "0123456789012345678901234567\r\n", 30) != 30)
 			fatal("%s", path);
-	l.big = fd;
+	l.big = dup(fd);
 	job_put(&l);
 	run_until_done();
 	check_span(buf_span(&t.told), "1 2 2.0.0|");
 	check_int(t.hosts[0].got.len, 29 * 100000);
+	drop_idle();
+
+	check_begin("refused in the middle of the text");
+	forget();
+	t.hosts[0].script = &early;
+	l.big = dup(fd);
+	job_put(&l);
+	run_until_done();
+	check_span(buf_span(&t.told), "1 4 5.3.4|");
+	drop_idle();
+
+	check_begin("the text's file is shorter than it was");
+	forget();
+	t.hosts[0].script = &good;
+	l.big = dup(fd);
+	job_put(&l);
+	for (i = 0; i < 100 && (t.r.sessions == NULL ||
+	    t.r.sessions->state < S_ENVELOPE); i++)
+		loop_run_once(t.loop, 1);
+	if (ftruncate(fd, 30) == -1)
+		fatal("ftruncate");
+	run_until_done();
+	check_span(buf_span(&t.told), "1 3 4.3.0|");
+	drop_idle();
+	close(fd);
+}
+
+static void
+test_loop(void)
+{
+	static const struct script ours = { GREET, "250 ME.TEST", NULL,
+		{ { NULL, NULL } } };
+
+	check_begin("a host of our own name is ourselves");
+	forget();
+	t.hosts[0].script = &ours;
+	t.conf.allow_loopback = false;
+	job_put(&plain);
+	run_until_done();
+	check_span(buf_span(&t.told), "1 4 5.4.6|");
+	check_begin("but a better host may only be away");
+	forget();
+	t.hosts[0].script = &ours;
+	t.route = "21";
+	job_put(&plain);
+	run_until_done();
+	check_span(buf_span(&t.told), "1 3 4.4.6|");
+	t.conf.allow_loopback = true;
+	drop_idle();
+}
+
+static void
+test_ours(void)
+{
+	struct conf_route r = { .via = VIA_MX, .port = 25, .ipv6 = true };
+
+	check_begin("never to this host's own addresses");
+	forget();
+	t.conf.allow_loopback = false;
+	t.routes[2] = r;
+	job_put(&refused);
+	run_until_done();
+	check_span(buf_span(&t.told), "1 4 5.4.6|");
+	t.routes[2] = (struct conf_route){ .via = VIA_REFUSE };
+	t.conf.allow_loopback = true;
 	drop_idle();
 }
 
@@ -788,6 +883,8 @@ main(void)
 	test_cases();
 	test_reuse();
 	test_big();
+	test_loop();
+	test_ours();
 	test_queued_lost();
 	return check_end();
 }
