@@ -3,6 +3,7 @@
  * asks others it asks over control.sock; it holds no right of its own.
  */
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -156,6 +157,20 @@ options_parse(struct ctl *c, int argc, char *argv[])
 	return status;
 }
 
+/* A pipe whose reader has gone is no fault; a full disk is. */
+static int
+output_end(int status)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0)
+		return 0;
+	complain("standard output cannot be written");
+	return EX_IOERR;
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -188,9 +203,5 @@ main(int argc, char *argv[])
 		return EX_USAGE;
 	}
 	status = v->run(&c);
-	if (fflush(stdout) == EOF || ferror(stdout)) {
-		complain("standard output cannot be written");
-		return EX_IOERR;
-	}
-	return status;
+	return output_end(status);
 }

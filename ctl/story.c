@@ -87,6 +87,10 @@ say_expanded(struct buf *out, const struct fields *f)
 	uint64_t n = field_number(f, "count");
 
 	part_rcpt(out, f);
+	if (n == 0) {
+		buf_add_str(out, " leads to recipients that it has already");
+		return;
+	}
 	buf_addf(out, " stands for %llu recipient%s", (unsigned long long)n,
 	    n == 1 ? "" : "s");
 }

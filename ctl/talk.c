@@ -220,9 +220,13 @@ talk_ask(struct talk *t, enum role role, const struct span *words, size_t n,
 		complain("the question is too long");
 		return EX_USAGE;
 	}
-	while (!q.done)
+	/* Whoever reads us may have seen enough: barid queue | head. */
+	while (!q.done && !ferror(stdout))
 		loop_run_once(&t->loop, 1000);
-	return q.status;
+	if (q.done)
+		return q.status;
+	channel_forget(ch, request);
+	return EX_IOERR;
 }
 
 const struct ctl_field *

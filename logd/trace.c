@@ -60,23 +60,30 @@ ids_has(const struct ids *ids, uint64_t id)
 	return false;
 }
 
-/* Sorted; false when there are too many. */
+/* Sorted; false when there are too many: the lowest, the oldest, goes. */
 static bool
 ids_add(struct ids *ids, uint64_t id)
 {
-	size_t i = ids->n;
+	bool all = true;
+	size_t i;
 
 	if (id == 0 || ids_has(ids, id))
 		return true;
-	if (ids->n == TRACE_IDS_MAX)
-		return false;
+	if (ids->n == TRACE_IDS_MAX) {
+		all = false;
+		if (id < ids->list[0])
+			return all;
+		memmove(ids->list, ids->list + 1,
+		    --ids->n * sizeof(*ids->list));
+	}
+	i = ids->n;
 	while (i > 0 && ids->list[i - 1] > id) {
 		ids->list[i] = ids->list[i - 1];
 		i--;
 	}
 	ids->list[i] = id;
 	ids->n++;
-	return true;
+	return all;
 }
 
 /* Brackets aside. */
@@ -143,7 +150,8 @@ look(struct trace *t, const struct record *r)
 	bool is_letter = r->qid != 0 && ids_has(&t->qids, r->qid);
 
 	if (t->telling) {
-		if (is_letter || (!t->by_id && trace_matches(r, t->word)) ||
+		if (is_letter || (!t->by_id && r->qid == 0 &&
+		    trace_matches(r, t->word)) ||
 		    (is_of_session(r) && ids_has(&t->sids, r->sid)))
 			tell(t, r);
 	} else if (t->by_id) {
@@ -206,7 +214,7 @@ trace_end(struct trace *t)
 		    "the log of the days kept knows nothing of that");
 	else
 		ctl_end(t->ch, t->request, 0, "%s", t->cut ?
-		    "more than 1000 letters; the rest is not shown" : "");
+		    "more than 1000 letters; older ones are not shown" : "");
 	done(arg, t);
 	trace_free(t);
 }

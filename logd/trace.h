@@ -9,7 +9,7 @@
 #include "lib/ipc/ctl.h"
 #include "logd/days.h"
 
-#define TRACE_IDS_MAX  1000 /* letters of one search; more is said to be cut */
+#define TRACE_IDS_MAX  1000 /* letters of one search: the newest ones */
 #define TRACE_STEP     64   /* blocks looked at in one round of the loop */
 #define TRACE_PAUSE_MS 20   /* while the terminal does not read */
 
