@@ -244,15 +244,37 @@ letter_header(const struct dsn *d)
 	return h;
 }
 
+/* What parts hold needs 8BITMIME alone; the address in our own header more. */
 bool
 dsn_needs_utf8(const struct dsn *d)
+{
+	return !utf8_is_ascii(d->to);
+}
+
+static const char *
+fields_type(const struct dsn *d)
 {
 	size_t i;
 
 	for (i = 0; i < d->n && i < DSN_RCPT_MAX; i++)
 		if (!utf8_is_ascii(d->rcpts[i].address))
-			return true;
-	return !utf8_is_ascii(d->to) || !utf8_is_ascii(letter_header(d));
+			return "message/global-delivery-status";
+	return "message/delivery-status";
+}
+
+/* Headers in other encodings are common, and are no global ones. */
+static const char *
+header_type(struct span header)
+{
+	uint32_t cp;
+	size_t n;
+
+	if (utf8_is_ascii(header))
+		return "text/rfc822-headers";
+	for (; header.len > 0; header = span_from(header, n))
+		if ((n = utf8_next(header, &cp)) == 0)
+			return "text/rfc822-headers";
+	return "message/global-headers";
 }
 
 /* Random, and not within the only part that others wrote line by line. */
@@ -308,7 +330,6 @@ int
 dsn_build(struct buf *out, const struct dsn *d)
 {
 	const struct span header = letter_header(d);
-	bool utf8 = dsn_needs_utf8(d);
 	char boundary[BOUNDARY_TEXT];
 	size_t before = out->len;
 	int rv;
@@ -319,12 +340,11 @@ dsn_build(struct buf *out, const struct dsn *d)
 	    "text/plain; charset=utf-8");
 	rv |= add_sentences(out, d);
 	rv |= buf_add_str(out, "\r\n");
-	rv |= add_part(out, boundary, "Delivery report", utf8 ?
-	    "message/global-delivery-status" : "message/delivery-status");
+	rv |= add_part(out, boundary, "Delivery report", fields_type(d));
 	rv |= add_fields(out, d);
 	rv |= buf_add_str(out, "\r\n");
-	rv |= add_part(out, boundary, "Header of the letter", utf8 ?
-	    "message/global-headers" : "text/rfc822-headers");
+	rv |= add_part(out, boundary, "Header of the letter",
+	    header_type(header));
 	rv |= buf_add_span(out, header);
 	rv |= buf_addf(out, "\r\n--%s--\r\n", boundary);
 	if (rv == 0)

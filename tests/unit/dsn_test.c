@@ -122,10 +122,21 @@ test_kinds(void)
 		check_true(holds(&b, want));
 		check_int(holds(&b, "Will-Retry-Until: "),
 		    kind == DSN_DELAYED);
-		check_true(dsn_needs_utf8(&d));
+		check_true(!dsn_needs_utf8(&d));
 		check_true(holds(&b, "message/global-delivery-status"));
 		check_true(holds(&b, "Final-Recipient: utf-8; \xc3\xbc@c\r\n"));
 	}
+	check_begin("UTF-8 around");
+	buf_reset(&b);
+	d.to = span_str("\xc3\xbc@b.example");
+	d.header = span_str("Subject: \xc3\xbc\r\n\r\n");
+	check_int(dsn_build(&b, &d), 0);
+	check_true(dsn_needs_utf8(&d));
+	check_true(holds(&b, "message/global-headers"));
+	buf_reset(&b);
+	d.header = span_str("Subject: \xfc\r\n\r\n");
+	check_int(dsn_build(&b, &d), 0);
+	check_true(holds(&b, "text/rfc822-headers"));
 	buf_clear(&b);
 }
 
