@@ -299,7 +299,7 @@ boundary_make(struct span header, char out[BOUNDARY_TEXT])
 static int
 add_header(struct buf *out, const struct dsn *d, const char *boundary)
 {
-	struct writer w = { out, false, 0, "", false };
+	struct writer w = { out, false, 0, "\t", false };
 	int rv;
 
 	rv = add_date(out, "Date: ", d->now);

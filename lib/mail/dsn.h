@@ -58,8 +58,8 @@ struct dsn {
  */
 int dsn_build(struct buf *out, const struct dsn *d);
 
-/* dsn_needs_utf8 - must it travel under SMTPUTF8? Its To field decides; what its
- * parts hold is text (RFC 6533 section 4.4). */
+/* dsn_needs_utf8 - must it travel under SMTPUTF8? Its To field decides; what
+ * its parts hold is text (RFC 6533 section 4.4). */
 bool dsn_needs_utf8(const struct dsn *d);
 
 #endif
