@@ -217,7 +217,10 @@ local_take(void *arg, const char *mailbox)
 {
 	struct dotlock_local *l = arg;
 
-	return dotlock_take(l->dir, mailbox, &l->id);
+	if (dotlock_take(l->dir, mailbox, &l->id) == 0)
+		return 0;
+	/* A folder that is not ours to write to: nobody can want it there. */
+	return errno == EACCES || errno == EPERM || errno == EROFS ? 0 : -1;
 }
 
 static void

@@ -71,6 +71,22 @@ file_same(int dir, const char *name, int fd)
 	    a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_nlink == 1;
 }
 
+int
+file_stands(int dir, const char *name, int fd, uid_t owner)
+{
+	struct stat a, b;
+
+	if (fstat(fd, &a) == -1)
+		return -1;
+	if (fstatat(dir, name, &b, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		return 0;
+	if (S_ISREG(a.st_mode) && a.st_uid == owner && a.st_nlink == 1)
+		return 1;
+	errno = EPERM;
+	return -1;
+}
+
 void
 file_nap(int max_ms)
 {

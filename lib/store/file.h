@@ -16,6 +16,10 @@ int file_open(int dir, const char *name, int flags, uid_t owner);
 /* file_check - does the open file still fit that? 0, or -1 with errno. */
 int file_check(int fd, uid_t owner);
 
+/* file_stands - both at once: 1 when the name stands for this open file and it
+ * fits; 0: for another one, or none; -1: it does not fit (EPERM). */
+int file_stands(int dir, const char *name, int fd, uid_t owner);
+
 /* file_same - does the name still stand for this open file, with one link? */
 bool file_same(int dir, const char *name, int fd);
 

@@ -72,6 +72,8 @@ struct index {
 	struct ix_rec *heap;     /* owns: those behind them */
 	uint32_t n_heap, cap_heap;
 	uint64_t log_begin, log_end; /* offsets of the valid log */
+	uint64_t file_size;      /* when it was last looked at */
+	uint64_t boot_now;       /* which start of the machine this is */
 	uint64_t log_floor;      /* lowest modseq whose expunges are in the log */
 	uint32_t uidvalidity, generation, uidnext, uid_reserved;
 	uint64_t modseq, modseq_reserved, boot;

@@ -40,7 +40,7 @@ forget(struct index *ix)
 	ix->n_gone = 0;
 	ix->wire = 0;
 	x_free(&ix->filter);
-	ix->log_begin = ix->log_end = 0;
+	ix->log_begin = ix->log_end = ix->file_size = 0;
 	ix->seen = (struct ix_seen){ 0, 0, 0 };
 }
 
@@ -61,6 +61,7 @@ read_log(struct index *ix, uint64_t size)
 	uint8_t *p;
 	ssize_t n;
 
+	ix->file_size = size;
 	if (len == 0)
 		return 0;
 	if (size - ix->log_end > IX_LOG_OCTETS_MAX) {
@@ -125,6 +126,7 @@ index_open(struct index *ix, int dir, const char *name, uid_t owner)
 	ix->owner = owner;
 	ix->fd = -1;
 	ix->uidnext = 1;
+	ix->boot_now = ix_boot();
 	if (snprintf(ix->name, sizeof(ix->name), "%s.ix", name) >=
 	    (int)sizeof(ix->name)) {
 		errno = ENAMETOOLONG;
@@ -144,18 +146,28 @@ index_close(struct index *ix)
 	ix->locked = false;
 }
 
-int
-index_refresh(struct index *ix)
+/* The log of the file that is open, further. */
+static int
+refresh_log(struct index *ix)
 {
 	struct stat st;
 
-	if (ix->fd == -1 || !file_same(ix->dir, ix->name, ix->fd))
-		return open_file(ix);
 	if (fstat(ix->fd, &st) == -1)
 		return -1;
-	if ((uint64_t)st.st_size <= ix->log_end)
+	if ((uint64_t)st.st_size >= ix->log_end)
+		return read_log(ix, (uint64_t)st.st_size);
+	errno = EIO; /* nobody of ours shortens it below what was sound */
+	return -1;
+}
+
+int
+index_refresh(struct index *ix)
+{
+	if (ix->fd == -1 || !file_same(ix->dir, ix->name, ix->fd))
+		return open_file(ix);
+	if (refresh_log(ix) == 0)
 		return 0;
-	return read_log(ix, (uint64_t)st.st_size);
+	return open_file(ix);
 }
 
 /* -- writing a new file ---------------------------------------------------- */
@@ -254,7 +266,7 @@ fresh_numbers(struct index *ix)
 	ix->modseq = 1;
 	ix->uid_reserved = ix->uidnext + IX_RESERVE_STEP;
 	ix->modseq_reserved = ix->modseq + 2 * IX_RESERVE_STEP;
-	ix->boot = ix_boot();
+	ix->boot = ix->boot_now;
 	for (size_t i = 0; i < sizeof(ix->uuid); i += 4) {
 		uint32_t v = arc4random();
 
@@ -326,7 +338,7 @@ index_lock(struct index *ix, int wait_ms)
 			return -1;
 		if (file_same(ix->dir, ix->name, ix->fd)) {
 			ix->locked = true;
-			if (index_refresh(ix) == -1 || ix_boot_check(ix) == -1) {
+			if (refresh_log(ix) == -1 || ix_boot_check(ix) == -1) {
 				index_unlock(ix);
 				return -1;
 			}

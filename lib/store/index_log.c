@@ -131,8 +131,10 @@ batch_write(struct index *ix)
 	size_t len = buf_span(&ix->batch).len, done = 0;
 	ssize_t n;
 
-	if (ftruncate(ix->fd, (off_t)ix->log_end) == -1)
+	if (ix->file_size > ix->log_end &&
+	    ftruncate(ix->fd, (off_t)ix->log_end) == -1)
 		return -1;
+	ix->file_size = ix->log_end + len; /* at most, if we fail */
 	while (done < len) {
 		n = pwrite(ix->fd, p + done, len - done,
 		    (off_t)(ix->log_end + done));
@@ -195,7 +197,7 @@ index_reserve(struct index *ix, uint32_t n)
 int
 ix_boot_check(struct index *ix)
 {
-	uint64_t now = ix_boot();
+	uint64_t now = ix->boot_now;
 	uint8_t p[24];
 
 	if (ix->boot == now)

@@ -41,12 +41,14 @@ int
 mbox_open(struct store *s, bool create, bool *created)
 {
 	const struct store_conf *c = &s->conf;
-	int fd;
+	int fd, stands = 0;
 
 	if (created != NULL)
 		*created = false;
-	if (s->fd != -1 && file_same(c->mail_dir, c->name, s->fd))
-		return file_check(s->fd, c->owner);
+	if (s->fd != -1)
+		stands = file_stands(c->mail_dir, c->name, s->fd, c->owner);
+	if (stands != 0)
+		return stands == 1 ? 0 : -1;
 	if (s->fd != -1)
 		close(s->fd);
 	s->fd = file_open(c->mail_dir, c->name, O_RDWR, c->owner);
@@ -72,6 +74,7 @@ lock_once(struct store *s, bool create, bool *created)
 {
 	const struct store_locks *locks = s->conf.locks;
 	bool made = false;
+	int stands;
 
 	if (mbox_open(s, create, &made) == -1)
 		return -1;
@@ -87,10 +90,12 @@ lock_once(struct store *s, bool create, bool *created)
 	}
 	s->locked = true;
 	/* While we waited, the name may have come to stand for another file. */
-	if (file_same(s->conf.mail_dir, s->name, s->fd))
-		return file_check(s->fd, s->conf.owner);
+	stands = file_stands(s->conf.mail_dir, s->name, s->fd, s->conf.owner);
+	if (stands == 1)
+		return 0;
 	mbox_unlock(s);
-	errno = EAGAIN;
+	if (stands == 0)
+		errno = EAGAIN;
 	return -1;
 }
 

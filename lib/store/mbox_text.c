@@ -379,9 +379,13 @@ mbox_crash_check(struct store *s, struct store_letter *l, size_t n)
 	uint32_t uid;
 	size_t i;
 
+	for (i = 0; i < n && !any; i++)
+		any = l[i].maybe_stored;
+	if (!any) /* nearly always */
+		return mbox_sync(s);
 	if (index_refresh(&s->ix) == -1 || mbox_seen(s, &now) == -1)
 		return -1;
-	for (i = 0; i < n; i++) {
+	for (i = 0, any = false; i < n; i++) {
 		if (!l[i].maybe_stored)
 			continue;
 		if (index_token(&s->ix, l[i].token, &uid)) {
