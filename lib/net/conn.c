@@ -338,6 +338,9 @@ write_some(struct conn *c)
 	}
 	if (n > 0)
 		buf_drop(&c->out, (size_t)n);
+	/* input that had to wait for room in the output */
+	if ((c->in.len > 0 || c->eof) && wants_input(c))
+		loop_defer(c->loop, &c->pump);
 	if (c->out.len > 0)
 		return;
 	buf_clear(&c->out); /* an idle connection owns no buffer */
@@ -383,8 +386,7 @@ on_ready(void *arg, unsigned what)
 			if (!read_once(c))
 				break;
 		c->in_pump = false;
-	} else if (c->in.len > 0 || c->eof)
-		loop_defer(c->loop, &c->pump); /* output made room for more */
+	}
 	if (!c->closed)
 		watch_update(c);
 }
