@@ -42,7 +42,7 @@ job_find(struct relay *r, uint32_t number)
 	return NULL;
 }
 
-/* -- the end of a job --------------------------------------------------------*/
+/* -- the end of a job ------------------------------------------------------*/
 
 static void
 unwait(struct job *j)
@@ -143,7 +143,7 @@ job_end(struct job *j)
 		reports_send(r);
 }
 
-/* -- outcomes ----------------------------------------------------------------*/
+/* -- outcomes --------------------------------------------------------------*/
 
 static void
 report_add(struct job *j, const struct rcpt *r, uint8_t outcome,
@@ -205,7 +205,7 @@ job_settle_all(struct job *j, uint8_t outcome, const char *enhanced,
 		job_settle(j, &j->rcpts[i], outcome, enhanced, text, host);
 }
 
-/* -- messages ----------------------------------------------------------------*/
+/* -- messages --------------------------------------------------------------*/
 
 static int
 on_job_begin(void *arg, struct ipc_msg *m)
@@ -349,7 +349,7 @@ const struct ipc_handler relay_job_handlers[] = {
 	IPC_HANDLERS_END
 };
 
-/* -- queued comes and goes ---------------------------------------------------*/
+/* -- queued comes and goes -------------------------------------------------*/
 
 void
 job_up(void *arg, struct channel *ch)

@@ -61,7 +61,7 @@ nexthop_set(struct nexthop *h, const struct conf *c, uint32_t route,
 	key_set(h);
 }
 
-/* -- ourselves ---------------------------------------------------------------*/
+/* -- ourselves -------------------------------------------------------------*/
 
 static bool
 can_bind(const struct sockaddr_storage *ss, socklen_t len)
@@ -134,7 +134,7 @@ drop_ours(struct session *s)
 	s->naddrs = n;
 }
 
-/* -- addresses ---------------------------------------------------------------*/
+/* -- addresses -------------------------------------------------------------*/
 
 /* in6: v4 as ::ffff:a.b.c.d */
 static void
@@ -184,7 +184,7 @@ static const struct { uint8_t outcome; const char *enhanced; } failures[] = {
 	[DNS_NODATA]   = { OUTCOME_FAILED, "5.4.4" },
 	[DNS_TEMP]     = { OUTCOME_DEFERRED, "4.4.3" },
 	[DNS_BOGUS]    = { OUTCOME_DEFERRED, "4.4.3" },
-	[DNS_NULLMX]   = { OUTCOME_FAILED, "5.1.10" }, /* RFC 7505 section 4.1 */
+	[DNS_NULLMX]   = { OUTCOME_FAILED, "5.1.10" }, /* RFC 7505 4.1 */
 	[DNS_LOOP]     = { OUTCOME_FAILED, "5.4.6" },
 };
 

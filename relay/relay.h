@@ -221,7 +221,7 @@ bool transaction_lost(struct session *s, const char *enhanced,
     const char *text);
 void transaction_more(void *arg);
 
-/* envelope.c: the commands of a transaction, and what a host must know for it */
+/* envelope.c: the commands of a transaction, and what a host must know */
 void envelope_mail(struct session *s);
 void envelope_rcpt(struct session *s, const struct rcpt *r);
 /* envelope_check - settles recipients that this host cannot take. */

@@ -84,9 +84,9 @@ session_enter(struct session *s, enum session_state to)
 	conn_deadline_s(&s->conn, to == S_IDLE ? 0 : seconds);
 }
 
-/* -- the end -----------------------------------------------------------------*/
+/* -- the end ---------------------------------------------------------------*/
 
-/* Not from within a call of the connection, which looks at itself afterwards. */
+/* Not from within a call of the connection: it looks at itself afterwards. */
 static void
 on_reap(void *arg)
 {
@@ -210,7 +210,7 @@ session_protocol_error(struct session *s, const char *what)
 	host_failed(s, "4.5.0", what);
 }
 
-/* -- from the route to a working session -------------------------------------*/
+/* -- from the route to a working session -----------------------------------*/
 
 static const char *
 helo_name(const struct relay *r)
@@ -377,7 +377,7 @@ static const struct conn_ops session_ops = {
 	.connected = on_connected,
 };
 
-/* -- connecting --------------------------------------------------------------*/
+/* -- connecting ------------------------------------------------------------*/
 
 /* The address to come from, or NULL where the admin named none. */
 static const struct sockaddr *

@@ -22,7 +22,7 @@ commands(const struct session *s)
 	return s->nlist + 2;
 }
 
-/* What may go out now: everything under PIPELINING, else one after the other. */
+/* What may go out now: all of it under PIPELINING, else one by one. */
 static void
 commands_send(struct session *s)
 {
@@ -98,7 +98,7 @@ transaction_begin(struct session *s)
 	commands_send(s);
 }
 
-/* -- replies to the envelope -------------------------------------------------*/
+/* -- replies to the envelope -----------------------------------------------*/
 
 static void
 settle_by_reply(struct session *s, struct rcpt *r)
@@ -216,7 +216,7 @@ envelope_reply(struct session *s)
 	commands_send(s);
 }
 
-/* -- the text ----------------------------------------------------------------*/
+/* -- the text --------------------------------------------------------------*/
 
 static ssize_t
 text_block(const struct job *j, uint64_t at, char *out, size_t size)
@@ -265,7 +265,7 @@ transaction_more(void *arg)
 	conn_write(&s->conn, span_make("", 0));
 }
 
-/* -- replies to the text -----------------------------------------------------*/
+/* -- replies to the text ---------------------------------------------------*/
 
 static uint8_t
 good_outcome(const struct session *s, const struct rcpt *r)
@@ -286,7 +286,7 @@ receipt(struct session *s, struct rcpt *r)
 		settle_by_reply(s, r);
 }
 
-/* LMTP: the n-th reply is for the n-th recipient taken (RFC 2033 section 4.2) */
+/* LMTP: the n-th reply is for the n-th recipient taken (RFC 2033 4.2). */
 static struct rcpt *
 accepted_nth(struct session *s, size_t n)
 {

@@ -31,8 +31,8 @@ static const char *const own_zones[] = { "localhost.", "127.in-addr.arpa.",
 static const struct {
 	const char *name, *value;
 } options[] = {
-	{ "outgoing-range:", "512" },          /* sockets; below the role's limit */
-	{ "num-queries-per-thread:", "1024" }, /* beyond, the slowest gives way */
+	{ "outgoing-range:", "512" },          /* sockets, below nofile */
+	{ "num-queries-per-thread:", "1024" }, /* then the slowest goes */
 	{ "msg-cache-size:", "8m" },
 	{ "rrset-cache-size:", "16m" },
 	{ "key-cache-size:", "4m" },

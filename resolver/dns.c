@@ -104,7 +104,7 @@ answer_of(const struct dns_query *q, const struct ub_result *r)
 {
 	struct dns_answer a = { .text = "" };
 
-	/* The status first: bogus data arrives with rcode 0 and all its data. */
+	/* The status first: bogus data arrives with rcode 0 and all of it. */
 	a.secure = (r->secure || q->marked_secure) && q->secure;
 	if (r->bogus) {
 		a.status = DNS_BOGUS;

@@ -5,334 +5,12 @@
  * queued and the resolver are played here over socketpairs; the hosts are
  * 127.0.0.1, .2 and .3 on one port, in the same loop.
  */
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "tests/unit/relay_play.h"
 
-#include "lib/log.h"
-#include "lib/mem.h"
-#include "relay/relay.h"
-#include "tests/unit/check.h"
+/* -- one job ---------------------------------------------------------------*/
 
-#define HOSTS 3
-
-/* One rule: the command begins with it, then this is answered. "!" closes,
- * "" says nothing, "~TEXT" says it and closes. NULL ends. */
-struct rule { const char *begin, *answer; };
-
-struct script {
-	const char *greeting;
-	const char *ehlo;         /* NULL: "250 host" */
-	const char *dot;          /* NULL: "250 2.0.0 taken" */
-	struct rule rules[6];
-};
-
-struct client {
-	struct client *next;
-	struct host *host;
-	struct conn conn;
-	bool text;
-	struct defer reap;
-};
-
-struct host {
-	int fd;
-	struct watch watch;
-	const struct script *script; /* NULL: nobody listens */
-	unsigned connections;
-	struct buf heard;         /* commands, one a line */
-	struct buf got;           /* the text behind DATA */
-};
-
-static struct {
-	struct relay r;
-	struct conf conf;
-	struct conf_route routes[3];
-	struct loop *loop;
-	struct channel queued, resolver;
-	struct host hosts[HOSTS];
-	uint16_t port;
-	struct buf told;          /* "number outcome enhanced" per line */
-	struct buf text;          /* the last reply text and host */
-	unsigned done, reported, expect_done;
-	uint32_t next_job;
-	const char *route;        /* what the resolver says: "123", or "!5" */
-} t = { .told = BUF_INIT(65536), .text = BUF_INIT(8192), .route = "1" };
-
-/* -- hosts -------------------------------------------------------------------*/
-
-static void
-client_reap(void *arg)
-{
-	free(arg);
-}
-
-static void
-client_close(struct client *c)
-{
-	conn_close(&c->conn);
-	loop_defer(t.loop, &c->reap);
-}
-
-static void
-say(struct client *c, const char *what)
-{
-	if (*what == '!') {
-		client_close(c);
-		return;
-	}
-	if (*what == '~') {
-		conn_writef(&c->conn, "%s\r\n", what + 1);
-		conn_finish(&c->conn, 1);
-		return;
-	}
-	if (*what != '\0')
-		conn_writef(&c->conn, "%s\r\n", what);
-}
-
-static void
-on_text_line(struct client *c, struct span line)
-{
-	struct host *h = c->host;
-	const struct rule *rule;
-
-	if (!span_eqstr(line, ".")) {
-		buf_addf(&h->got, "%.*s|", SPAN_ARG(line));
-		for (rule = h->script->rules; rule->begin != NULL; rule++)
-			if (span_eqstr(line, rule->begin))
-				say(c, rule->answer);
-		return;
-	}
-	c->text = false;
-	say(c, h->script->dot != NULL ? h->script->dot : "250 2.0.0 taken");
-}
-
-static void
-on_client_line(void *arg, struct span line, enum conn_eol eol)
-{
-	struct client *c = arg;
-	struct host *h = c->host;
-	const struct rule *rule;
-	const char *answer = "250 2.0.0 ok";
-
-	check_int(eol, EOL_CRLF);
-	if (c->text) {
-		on_text_line(c, line);
-		return;
-	}
-	buf_addf(&h->heard, "%.*s|", SPAN_ARG(line));
-	if (span_caseprefix(line, "EHLO") || span_caseprefix(line, "LHLO"))
-		answer = h->script->ehlo != NULL ? h->script->ehlo :
-		    "250 host";
-	else if (span_caseeq(line, "DATA"))
-		answer = "354 go on";
-	else if (span_caseeq(line, "QUIT"))
-		answer = "~221 bye";
-	for (rule = h->script->rules; rule->begin != NULL; rule++)
-		if (span_prefix(line, rule->begin)) {
-			answer = rule->answer;
-			break;
-		}
-	c->text = strncmp(answer, "354", 3) == 0;
-	say(c, answer);
-}
-
-static void
-on_client_long(void *arg)
-{
-	(void)arg;
-	check_true(false);
-}
-
-static void
-on_client_ended(void *arg, enum conn_end how)
-{
-	(void)how;
-	client_close(arg);
-}
-
-static const struct conn_ops client_ops = {
-	.line = on_client_line,
-	.line_long = on_client_long,
-	.ended = on_client_ended,
-};
-
-static void
-client_open(struct host *h, int fd)
-{
-	struct client *c = xcalloc(1, sizeof(*c));
-
-	h->connections++;
-	c->host = h;
-	defer_init(&c->reap, client_reap, c);
-	conn_open(&c->conn, t.loop, fd, &client_ops, c, 4096);
-	say(c, h->script->greeting);
-}
-
-static void
-on_accept(void *arg, unsigned what)
-{
-	struct host *h = arg;
-	int fd = accept4(h->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-	(void)what;
-	if (fd == -1)
-		return;
-	if (h->script == NULL)
-		close(fd);
-	else
-		client_open(h, fd);
-}
-
-/* All on one port, as MX hosts are. */
-static void
-hosts_open(void)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	socklen_t len = sizeof(in);
-	unsigned i;
-	int one = 1;
-
-	for (i = 0; i < HOSTS; i++) {
-		struct host *h = &t.hosts[i];
-
-		buf_init(&h->heard, 65536);
-		buf_init(&h->got, 8u << 20);
-		in.sin_addr.s_addr = htonl(0x7f000001 + i);
-		h->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		setsockopt(h->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		if (bind(h->fd, (struct sockaddr *)&in, sizeof(in)) == -1 ||
-		    listen(h->fd, 10) == -1 ||
-		    getsockname(h->fd, (struct sockaddr *)&in, &len) == -1)
-			fatal("listening on 127.0.0.%u", i + 1);
-		watch_init(&h->watch, t.loop, h->fd, on_accept, h);
-		watch_set(&h->watch, LOOP_READ);
-	}
-	t.port = ntohs(in.sin_port);
-}
-
-/* -- queued and the resolver -------------------------------------------------*/
-
-static void
-told(struct ipc_reader *rd)
-{
-	uint32_t number = ipc_get_u32(rd);
-	uint8_t outcome = ipc_get_u8(rd);
-	struct span enhanced = ipc_get_span(rd, 15);
-	struct span text = ipc_get_span(rd, 2000);
-	struct span host = ipc_get_span(rd, 1000);
-
-	check_true(ipc_at_end(rd));
-	buf_addf(&t.told, "%u %u %.*s|", number, outcome, SPAN_ARG(enhanced));
-	buf_reset(&t.text);
-	buf_addf(&t.text, "%.*s @%.*s", SPAN_ARG(text), SPAN_ARG(host));
-}
-
-static int
-on_outcome(void *arg, struct ipc_msg *m)
-{
-	struct ipc_reader rd = ipc_reader(m);
-
-	(void)arg;
-	told(&rd);
-	return 0;
-}
-
-static int
-on_report(void *arg, struct ipc_msg *m)
-{
-	struct ipc_reader rd = ipc_reader(m);
-
-	(void)arg;
-	buf_addf(&t.told, "qid %u ", (unsigned)ipc_get_u64(&rd));
-	told(&rd);
-	return 0;
-}
-
-static int
-on_done(void *arg, struct ipc_msg *m)
-{
-	(void)arg;
-	(void)m;
-	t.done++;
-	return 0;
-}
-
-static int
-on_reported(void *arg, struct ipc_msg *m)
-{
-	(void)arg;
-	(void)m;
-	t.reported++;
-	return 0;
-}
-
-static int
-on_window(void *arg, struct ipc_msg *m)
-{
-	(void)arg;
-	(void)m;
-	return 0;
-}
-
-static int
-on_route_ask(void *arg, struct ipc_msg *m)
-{
-	struct ipc_writer w = ipc_reply_begin(&t.resolver, m,
-	    IPC_ROUTE_ANSWER);
-	const char *p;
-	char name[20];
-
-	(void)arg;
-	ipc_put_u8(&w, *t.route == '!' ? (uint8_t)(t.route[1] - '0') : DNS_OK);
-	ipc_put_u8(&w, 0);
-	ipc_put_str(&w, *t.route == '!' ? "as the test wants it" : "");
-	ipc_put_u16(&w, *t.route == '!' ? 0 : (uint16_t)strlen(t.route));
-	for (p = t.route; *p != '\0' && *t.route != '!'; p++) {
-		snprintf(name, sizeof(name), "mx%c.test", *p);
-		ipc_put_str(&w, name);
-		ipc_put_u16(&w, (uint16_t)(p - t.route));
-		ipc_put_u8(&w, 0);
-		ipc_put_u8(&w, 4);
-		ipc_put_octets(&w, span_make((char[]){ 127, 0, 0,
-			(char)(*p - '0') }, 4));
-	}
-	ipc_end(&w);
-	return 0;
-}
-
-static const struct ipc_handler queued_side[] = {
-	{ IPC_JOB_WINDOW, on_window }, { IPC_JOB_OUTCOME, on_outcome },
-	{ IPC_JOB_DONE, on_done }, { IPC_JOB_REPORT, on_report },
-	{ IPC_JOB_REPORTED, on_reported }, IPC_HANDLERS_END };
-static const struct ipc_handler resolver_side[] = {
-	{ IPC_ROUTE_ASK, on_route_ask }, IPC_HANDLERS_END };
-static const struct ipc_handler none[] = { IPC_HANDLERS_END };
-
-static const struct daemon_peer peers[] = {
-	{ ROLE_QUEUED, relay_job_handlers, job_up, job_down },
-	{ ROLE_RESOLVER, none, NULL, NULL },
-	{ ROLE_NONE, NULL, NULL, NULL }
-};
-static const struct daemon_spec spec = { .role = ROLE_RELAY, .peers = peers };
-
-static void
-wire(struct channel *ours, enum role role)
-{
-	struct channel *theirs = daemon_peer(&t.r.daemon, role, 0);
-	int fds[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == -1)
-		fatal("socketpair");
-	channel_open(ours, fds[0]);
-	channel_open(theirs, fds[1]);
-	if (role == ROLE_QUEUED)
-		job_up(&t.r, theirs);
-}
-
-/* -- one job -----------------------------------------------------------------*/
+#define L .greeting = "220 lmtp"
+#define NOBODY { .greeting = NULL }
 
 struct letter {
 	const char *from, *to[4], *text, *envid;
@@ -464,6 +142,7 @@ static const struct letter no_address = { .from = "me@here.test",
 #define LINES101 LINES10 LINES10 LINES10 LINES10 LINES10 LINES10 LINES10 \
 	LINES10 LINES10 LINES10 "250 end"
 #define GREET "220 host ESMTP"
+#define G .greeting = GREET
 #define PIPE "250-host\r\n250 PIPELINING"
 
 static const struct {
@@ -473,135 +152,138 @@ static const struct {
 	struct script scripts[HOSTS];
 	const char *told, *heard, *heard2, *got;
 } cases[] = {
-	{ "plain", &plain, "1", { { .greeting = GREET } }, "1 2 2.0.0|",
+	{ "plain", &plain, "1", { { G } }, "1 2 2.0.0|",
 	    "EHLO me.test|MAIL FROM:<me@here.test>|RCPT TO:<a@dest.test>|"
 	    "DATA|", NULL, "Hi: 1||x|" },
-	{ "pipelining, lines rebuilt", &three, "1", { { .greeting = GREET, PIPE } },
+	{ "pipelining, lines rebuilt", &three, "1", { { G, PIPE } },
 	    "1 2 2.0.0|2 2 2.0.0|3 2 2.0.0|",
 	    "EHLO me.test|MAIL FROM:<>|RCPT TO:<a@dest.test>|"
 	    "RCPT TO:<b@dest.test>|RCPT TO:<c@dest.test>|DATA|", NULL,
 	    "A: b||..dot|lone|end|" },
-	{ "one refused, one deferred", &three, "1", { { .greeting = GREET, PIPE, NULL, {
+	{ "one refused, one deferred", &three, "1", { { G, PIPE, NULL, {
 	    { "RCPT TO:<a", "550 5.1.1 unknown" },
 	    { "RCPT TO:<b", "450 4.2.1 busy" } } } },
 	    "1 4 5.1.1|2 3 4.2.1|3 2 2.0.0|", NULL, NULL, NULL },
-	{ "all refused, DATA said in advance", &two, "1", { { .greeting = GREET, PIPE,
+	{ "all refused, DATA said in advance", &two, "1", { { G, PIPE,
 	    "554 5.5.1 nobody", { { "RCPT", "550 5.1.1 unknown" } } } },
 	    "1 4 5.1.1|2 4 5.1.1|", NULL, NULL, "" },
-	{ "all refused, DATA refused", &two, "1", { { .greeting = GREET, PIPE, NULL,
+	{ "all refused, DATA refused", &two, "1", { { G, PIPE, NULL,
 	    { { "RCPT", "550 5.1.1 unknown" }, { "DATA", "503 no" } } } },
 	    "1 4 5.1.1|2 4 5.1.1|", NULL, NULL, "" },
-	{ "all refused one by one", &two, "1", { { .greeting = GREET, NULL, NULL,
+	{ "all refused one by one", &two, "1", { { G, NULL, NULL,
 	    { { "RCPT", "550 5.1.1 unknown" } } } },
 	    "1 4 5.1.1|2 4 5.1.1|", "EHLO me.test|MAIL FROM:<me@here.test>|"
 	    "RCPT TO:<a@dest.test>|RCPT TO:<b@dest.test>|RSET|", NULL, NULL },
-	{ "MAIL refused", &two, "1", { { .greeting = GREET, NULL, NULL,
+	{ "MAIL refused", &two, "1", { { G, NULL, NULL,
 	    { { "MAIL", "550 5.7.1 not you" } } } }, "1 4 5.7.1|2 4 5.7.1|",
 	    NULL, NULL, NULL },
-	{ "MAIL refused, pipelined", &two, "1", { { .greeting = GREET, PIPE, NULL,
+	{ "MAIL refused, pipelined", &two, "1", { { G, PIPE, NULL,
 	    { { "MAIL", "451 4.7.1 later" }, { "RCPT", "503 5.5.1 no" },
 	    { "DATA", "503 5.5.1 no" } } } }, "1 3 4.7.1|2 3 4.7.1|",
 	    NULL, NULL, NULL },
-	{ "too many recipients: again behind the others", &two, "1", { { .greeting = GREET,
+	{ "too many recipients: again behind the others", &two, "1", { { G,
 	    PIPE, NULL, { { "RCPT TO:<b", "452 4.5.3 too many" } } } },
 	    NULL, NULL, NULL, NULL },
-	{ "text refused", &two, "1", { { .greeting = GREET, NULL, "554 5.6.0 bad" } },
+	{ "text refused", &two, "1", { { G, NULL, "554 5.6.0 bad" } },
 	    "1 4 5.6.0|2 4 5.6.0|", NULL, NULL, NULL },
-	{ "text deferred", &plain, "1", { { .greeting = GREET, NULL, "451 mmh" } },
+	{ "text deferred", &plain, "1", { { G, NULL, "451 mmh" } },
 	    "1 3 4.0.0|", NULL, NULL, NULL },
-	{ "DATA refused", &plain, "1", { { .greeting = GREET, NULL, NULL,
+	{ "DATA refused", &plain, "1", { { G, NULL, NULL,
 	    { { "DATA", "554 5.7.0 no" } } } }, "1 4 5.7.0|", NULL, NULL,
 	    NULL },
-	{ "DATA answered by nonsense", &plain, "1", { { .greeting = GREET, NULL, NULL,
+	{ "DATA answered by nonsense", &plain, "1", { { G, NULL, NULL,
 	    { { "DATA", "250 what" } } } }, "1 3 4.5.0|", NULL, NULL, NULL },
 	{ "421 greeting, second host", &plain, "12",
-	    { { .greeting = "421 4.3.2 full" }, { .greeting = GREET } }, "1 2 2.0.0|", "",
+	    { { .greeting = "421 4.3.2 full" }, { G } }, "1 2 2.0.0|", "",
 	    "EHLO me.test|MAIL FROM:<me@here.test>|RCPT TO:<a@dest.test>|"
 	    "DATA|", NULL },
-	{ "554 greeting, nobody else", &plain, "1", { { .greeting = "554 go away" } },
+	{ "554 greeting, nobody else", &plain, "1",
+	    { { .greeting = "554 go away" } },
 	    "1 3 4.3.2|", "", NULL, NULL },
-	{ "closed at once, second host", &plain, "12", { { .greeting = "!" }, { .greeting = GREET } },
-	    "1 2 2.0.0|", NULL, NULL, NULL },
-	{ "421 to MAIL, second host", &plain, "12", { { .greeting = GREET, NULL, NULL,
-	    { { "MAIL", "~421 4.3.2 bye" } } }, { .greeting = GREET } }, "1 2 2.0.0|",
+	{ "closed at once, second host", &plain, "12",
+	    { { .greeting = "!" }, { G } }, "1 2 2.0.0|", NULL, NULL, NULL },
+	{ "421 to MAIL, second host", &plain, "12", { { G, NULL, NULL,
+	    { { "MAIL", "~421 4.3.2 bye" } } }, { G } }, "1 2 2.0.0|",
 	    NULL, NULL, NULL },
-	{ "gone before the dot, second host", &plain, "12", { { .greeting = GREET, NULL,
-	    NULL, { { "DATA", "!" } } }, { .greeting = GREET } }, "1 2 2.0.0|", NULL, NULL,
+	{ "gone before the dot, second host", &plain, "12", { { G, NULL,
+	    NULL, { { "DATA", "!" } } }, { G } }, "1 2 2.0.0|", NULL, NULL,
 	    NULL },
-	{ "gone after the dot: no second host", &plain, "12", { { .greeting = GREET, NULL,
-	    "!" }, { .greeting = GREET } }, "1 3 4.4.2|", NULL, "", NULL },
-	{ "no receipt in time", &plain, "12", { { .greeting = GREET, NULL, "" },
-	    { .greeting = GREET } }, "1 3 4.4.2|", NULL, "", NULL },
-	{ "no answer to MAIL in time", &plain, "12", { { .greeting = GREET, NULL, NULL,
-	    { { "MAIL", "" } } }, { .greeting = GREET } }, "1 2 2.0.0|", NULL, NULL,
+	{ "gone after the dot: no second host", &plain, "12", { { G, NULL,
+	    "!" }, { G } }, "1 3 4.4.2|", NULL, "", NULL },
+	{ "no receipt in time", &plain, "12", { { G, NULL, "" },
+	    { G } }, "1 3 4.4.2|", NULL, "", NULL },
+	{ "no answer to MAIL in time", &plain, "12", { { G, NULL, NULL,
+	    { { "MAIL", "" } } }, { G } }, "1 2 2.0.0|", NULL, NULL,
 	    NULL },
-	{ "no EHLO there", &plain, "1", { { .greeting = GREET, "502 what?" } },
+	{ "no EHLO there", &plain, "1", { { G, "502 what?" } },
 	    "1 2 2.0.0|", "EHLO me.test|HELO me.test|"
 	    "MAIL FROM:<me@here.test>|RCPT TO:<a@dest.test>|DATA|", NULL,
 	    NULL },
-	{ "EHLO deferred", &plain, "12", { { .greeting = GREET, "451 4.7.0 later" },
-	    { .greeting = GREET } }, "1 2 2.0.0|", NULL, NULL, NULL },
-	{ "letter too big", &three, "1", { { .greeting = GREET, "250-h\r\n250 SIZE 5" } },
+	{ "EHLO deferred", &plain, "12", { { G, "451 4.7.0 later" },
+	    { G } }, "1 2 2.0.0|", NULL, NULL, NULL },
+	{ "letter too big", &three, "1", { { G, "250-h\r\n250 SIZE 5" } },
 	    "1 4 5.3.4|2 4 5.3.4|3 4 5.3.4|", "EHLO me.test|", NULL, NULL },
-	{ "SIZE, DSN and 8BITMIME are used", &dsn, "1", { { .greeting = GREET,
+	{ "SIZE, DSN and 8BITMIME are used", &dsn, "1", { { G,
 	    "250-h\r\n250-SIZE 500\r\n250-DSN\r\n250 8BITMIME" } },
 	    "1 6 2.0.0|", "EHLO me.test|MAIL FROM:<me@here.test> SIZE=12 "
 	    "BODY=8BITMIME RET=HDRS ENVID=id+2B1|RCPT TO:<a@dest.test> "
 	    "NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@c.test|DATA|", NULL,
 	    NULL },
-	{ "nothing of it is there", &dsn, "1", { { .greeting = GREET } }, "1 2 2.0.0|",
+	{ "nothing of it is there", &dsn, "1", { { G } }, "1 2 2.0.0|",
 	    "EHLO me.test|MAIL FROM:<me@here.test>|RCPT TO:<a@dest.test>|"
 	    "DATA|", NULL, NULL },
-	{ "SMTPUTF8", &utf8, "1", { { .greeting = GREET,
+	{ "SMTPUTF8", &utf8, "1", { { G,
 	    "250-h\r\n250-SMTPUTF8\r\n250 8BITMIME" } },
 	    "1 2 2.0.0|2 2 2.0.0|", "EHLO me.test|MAIL FROM:<me@here.test> "
 	    "BODY=8BITMIME SMTPUTF8|RCPT TO:<j\303\266rg@dest.test>|"
 	    "RCPT TO:<a@dest.test>|DATA|", NULL, NULL },
-	{ "no SMTPUTF8: only who needs it fails", &utf8, "1", { { .greeting = GREET } },
+	{ "no SMTPUTF8: only who needs it fails", &utf8, "1", { { G } },
 	    "1 4 5.6.7|2 2 2.0.0|", NULL, NULL, NULL },
 	{ "no SMTPUTF8 and a header that needs it", &utf8_header, "1",
-	    { { .greeting = GREET } }, "1 4 5.6.7|", "EHLO me.test|", NULL, NULL },
-	{ "data behind the EHLO reply", &plain, "12", { { .greeting = GREET,
-	    "250 host\r\n250 more" }, { .greeting = GREET } }, "1 2 2.0.0|",
+	    { { G } }, "1 4 5.6.7|", "EHLO me.test|", NULL, NULL },
+	{ "data behind the EHLO reply", &plain, "12", { { G,
+	    "250 host\r\n250 more" }, { G } }, "1 2 2.0.0|",
 	    "EHLO me.test|", NULL, NULL },
-	{ "data behind 354", &plain, "12", { { .greeting = GREET, NULL, NULL,
-	    { { "DATA", "354 go\r\n250 taken" } } }, { .greeting = GREET } },
+	{ "data behind 354", &plain, "12", { { G, NULL, NULL,
+	    { { "DATA", "354 go\r\n250 taken" } } }, { G } },
 	    "1 2 2.0.0|", NULL, NULL, NULL },
 	{ "a line without end", &plain, "12", { { .greeting = "220 " X2000 X500
-	    }, { .greeting = GREET } }, "1 2 2.0.0|", "", NULL, NULL },
-	{ "a reply without end", &plain, "12", { { .greeting = GREET, LINES101 },
-	    { .greeting = GREET } }, "1 2 2.0.0|", "EHLO me.test|", NULL, NULL },
-	{ "421 to the second RCPT, second host", &two, "12", { { .greeting = GREET, NULL,
-	    NULL, { { "RCPT TO:<b", "~421 4.3.2 bye" } } }, { .greeting = GREET } },
+	    }, { G } }, "1 2 2.0.0|", "", NULL, NULL },
+	{ "a reply without end", &plain, "12", { { G, LINES101 },
+	    { G } }, "1 2 2.0.0|", "EHLO me.test|", NULL, NULL },
+	{ "421 to the second RCPT, second host", &two, "12", { { G, NULL,
+	    NULL, { { "RCPT TO:<b", "~421 4.3.2 bye" } } }, { G } },
 	    "1 2 2.0.0|2 2 2.0.0|", NULL, NULL, NULL },
-	{ "421 for a receipt", &two, "12", { { .greeting = GREET, NULL,
-	    "~421 4.3.2 bye" }, { .greeting = GREET } }, "1 3 4.3.2|2 3 4.3.2|", NULL, "",
+	{ "421 for a receipt", &two, "12", { { G, NULL,
+	    "~421 4.3.2 bye" }, { G } }, "1 3 4.3.2|2 3 4.3.2|", NULL, "",
 	    NULL },
-	{ "LMTP: gone between two receipts", &lmtp, "1", { { .greeting = "220 lmtp",
+	{ "LMTP: gone between two receipts", &lmtp, "1", { { L,
 	    "250-h\r\n250 PIPELINING", "~250 2.1.5 a" } },
 	    "1 1 2.1.5|2 3 4.4.2|3 3 4.4.2|", NULL, NULL, NULL },
-	{ "LMTP: nobody taken", &lmtp, "1", { { .greeting = "220 lmtp", NULL, NULL,
-	    { { "RCPT", "550 5.1.1 no" } } } }, "1 4 5.1.1|2 4 5.1.1|3 4 5.1.1|",
+	{ "LMTP: nobody taken", &lmtp, "1", { { L, NULL, NULL,
+	    { { "RCPT", "550 5.1.1 no" } } } },
+	    "1 4 5.1.1|2 4 5.1.1|3 4 5.1.1|",
 	    NULL, NULL, NULL },
-	{ "no SMTP", &plain, "1", { { .greeting = "HTTP/1.1 400 Bad Request" } },
+	{ "no SMTP", &plain, "1",
+	    { { .greeting = "HTTP/1.1 400 Bad Request" } },
 	    "1 3 4.5.0|", "", NULL, NULL },
-	{ "smarthost by name", &smart, "2", { { .greeting = NULL }, { .greeting = GREET } },
+	{ "smarthost by name", &smart, "2", { NOBODY, { G } },
 	    "1 2 2.0.0|", NULL, NULL, NULL },
 	{ "smarthost that does not exist: deferred", &smart, "!1",
-	    { { .greeting = NULL } }, "1 3 4.4.3|", NULL, NULL, NULL },
-	{ "LMTP: a reply for each", &lmtp, "1", { { .greeting = "220 lmtp",
+	    { NOBODY }, "1 3 4.4.3|", NULL, NULL, NULL },
+	{ "LMTP: a reply for each", &lmtp, "1", { { L,
 	    "250-h\r\n250 PIPELINING", "250 2.1.5 a\r\n452 4.2.2 full",
 	    { { "RCPT TO:<b", "550 5.1.1 no" } } } },
 	    "2 4 5.1.1|1 1 2.1.5|3 3 4.2.2|", NULL, NULL, NULL },
-	{ "refused by a route", &refused, "1", { { .greeting = NULL } }, "1 4 5.7.1|",
+	{ "refused by a route", &refused, "1", { NOBODY }, "1 4 5.7.1|",
 	    NULL, NULL, NULL },
-	{ "no domain", &plain, "!1", { { .greeting = NULL } }, "1 4 5.1.2|", NULL, NULL,
+	{ "no domain", &plain, "!1", { NOBODY }, "1 4 5.1.2|", NULL, NULL,
 	    NULL },
-	{ "null MX", &plain, "!5", { { .greeting = NULL } }, "1 4 5.1.10|", NULL, NULL,
+	{ "null MX", &plain, "!5", { NOBODY }, "1 4 5.1.10|", NULL, NULL,
 	    NULL },
-	{ "DNS away", &plain, "!3", { { .greeting = NULL } }, "1 3 4.4.3|", NULL, NULL,
+	{ "DNS away", &plain, "!3", { NOBODY }, "1 3 4.4.3|", NULL, NULL,
 	    NULL },
-	{ "no address", &no_address, "1", { { .greeting = NULL } }, "1 4 5.1.3|", NULL,
+	{ "no address", &no_address, "1", { NOBODY }, "1 4 5.1.3|", NULL,
 	    NULL, NULL },
 };
 

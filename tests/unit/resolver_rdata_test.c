@@ -5,7 +5,8 @@
 
 #include "tests/unit/check.h"
 
-#define LABEL63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A21 "aaaaaaaaaaaaaaaaaaaaa"
+#define LABEL63 A21 A21 A21
 
 static const struct {
 	const char *name;

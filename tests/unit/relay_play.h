@@ -1,0 +1,335 @@
+/*
+ * tests/unit/relay_play.h - the others, as relay sees them: hosts that follow a
+ * script, queued and the resolver. All in one loop with relay itself.
+ */
+#ifndef TESTS_UNIT_RELAY_PLAY_H
+#define TESTS_UNIT_RELAY_PLAY_H
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "relay/relay.h"
+#include "tests/unit/check.h"
+
+#define HOSTS 3
+
+/* One rule: the command begins with it, then this is answered. "!" closes,
+ * "" says nothing, "~TEXT" says it and closes. NULL ends. */
+struct rule { const char *begin, *answer; };
+
+struct script {
+	const char *greeting;
+	const char *ehlo;         /* NULL: "250 host" */
+	const char *dot;          /* NULL: "250 2.0.0 taken" */
+	struct rule rules[6];
+};
+
+struct client {
+	struct client *next;
+	struct host *host;
+	struct conn conn;
+	bool text;
+	struct defer reap;
+};
+
+struct host {
+	int fd;
+	struct watch watch;
+	const struct script *script; /* NULL: nobody listens */
+	unsigned connections;
+	struct buf heard;         /* commands, one a line */
+	struct buf got;           /* the text behind DATA */
+};
+
+static struct {
+	struct relay r;
+	struct conf conf;
+	struct conf_route routes[3];
+	struct loop *loop;
+	struct channel queued, resolver;
+	struct host hosts[HOSTS];
+	uint16_t port;
+	struct buf told;          /* "number outcome enhanced" per line */
+	struct buf text;          /* the last reply text and host */
+	unsigned done, reported, expect_done;
+	uint32_t next_job;
+	const char *route;        /* what the resolver says: "123", or "!5" */
+} t = { .told = BUF_INIT(65536), .text = BUF_INIT(8192), .route = "1" };
+
+/* -- hosts -----------------------------------------------------------------*/
+
+static void
+client_reap(void *arg)
+{
+	free(arg);
+}
+
+static void
+client_close(struct client *c)
+{
+	conn_close(&c->conn);
+	loop_defer(t.loop, &c->reap);
+}
+
+static void
+say(struct client *c, const char *what)
+{
+	if (*what == '!') {
+		client_close(c);
+		return;
+	}
+	if (*what == '~') {
+		conn_writef(&c->conn, "%s\r\n", what + 1);
+		conn_finish(&c->conn, 1);
+		return;
+	}
+	if (*what != '\0')
+		conn_writef(&c->conn, "%s\r\n", what);
+}
+
+static void
+on_text_line(struct client *c, struct span line)
+{
+	struct host *h = c->host;
+	const struct rule *rule;
+
+	if (!span_eqstr(line, ".")) {
+		buf_addf(&h->got, "%.*s|", SPAN_ARG(line));
+		for (rule = h->script->rules; rule->begin != NULL; rule++)
+			if (span_eqstr(line, rule->begin))
+				say(c, rule->answer);
+		return;
+	}
+	c->text = false;
+	say(c, h->script->dot != NULL ? h->script->dot : "250 2.0.0 taken");
+}
+
+static void
+on_client_line(void *arg, struct span line, enum conn_eol eol)
+{
+	struct client *c = arg;
+	struct host *h = c->host;
+	const struct rule *rule;
+	const char *answer = "250 2.0.0 ok";
+
+	check_int(eol, EOL_CRLF);
+	if (c->text) {
+		on_text_line(c, line);
+		return;
+	}
+	buf_addf(&h->heard, "%.*s|", SPAN_ARG(line));
+	if (span_caseprefix(line, "EHLO") || span_caseprefix(line, "LHLO"))
+		answer = h->script->ehlo != NULL ? h->script->ehlo :
+		    "250 host";
+	else if (span_caseeq(line, "DATA"))
+		answer = "354 go on";
+	else if (span_caseeq(line, "QUIT"))
+		answer = "~221 bye";
+	for (rule = h->script->rules; rule->begin != NULL; rule++)
+		if (span_prefix(line, rule->begin)) {
+			answer = rule->answer;
+			break;
+		}
+	c->text = strncmp(answer, "354", 3) == 0;
+	say(c, answer);
+}
+
+static void
+on_client_long(void *arg)
+{
+	(void)arg;
+	check_true(false);
+}
+
+static void
+on_client_ended(void *arg, enum conn_end how)
+{
+	(void)how;
+	client_close(arg);
+}
+
+static const struct conn_ops client_ops = {
+	.line = on_client_line,
+	.line_long = on_client_long,
+	.ended = on_client_ended,
+};
+
+static void
+client_open(struct host *h, int fd)
+{
+	struct client *c = xcalloc(1, sizeof(*c));
+
+	h->connections++;
+	c->host = h;
+	defer_init(&c->reap, client_reap, c);
+	conn_open(&c->conn, t.loop, fd, &client_ops, c, 4096);
+	say(c, h->script->greeting);
+}
+
+static void
+on_accept(void *arg, unsigned what)
+{
+	struct host *h = arg;
+	int fd = accept4(h->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)what;
+	if (fd == -1)
+		return;
+	if (h->script == NULL)
+		close(fd);
+	else
+		client_open(h, fd);
+}
+
+/* All on one port, as MX hosts are. */
+static void
+hosts_open(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	unsigned i;
+	int one = 1;
+
+	for (i = 0; i < HOSTS; i++) {
+		struct host *h = &t.hosts[i];
+
+		buf_init(&h->heard, 65536);
+		buf_init(&h->got, 8u << 20);
+		in.sin_addr.s_addr = htonl(0x7f000001 + i);
+		h->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		setsockopt(h->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		if (bind(h->fd, (struct sockaddr *)&in, sizeof(in)) == -1 ||
+		    listen(h->fd, 10) == -1 ||
+		    getsockname(h->fd, (struct sockaddr *)&in, &len) == -1)
+			fatal("listening on 127.0.0.%u", i + 1);
+		watch_init(&h->watch, t.loop, h->fd, on_accept, h);
+		watch_set(&h->watch, LOOP_READ);
+	}
+	t.port = ntohs(in.sin_port);
+}
+
+/* -- queued and the resolver -----------------------------------------------*/
+
+static void
+told(struct ipc_reader *rd)
+{
+	uint32_t number = ipc_get_u32(rd);
+	uint8_t outcome = ipc_get_u8(rd);
+	struct span enhanced = ipc_get_span(rd, 15);
+	struct span text = ipc_get_span(rd, 2000);
+	struct span host = ipc_get_span(rd, 1000);
+
+	check_true(ipc_at_end(rd));
+	buf_addf(&t.told, "%u %u %.*s|", number, outcome, SPAN_ARG(enhanced));
+	buf_reset(&t.text);
+	buf_addf(&t.text, "%.*s @%.*s", SPAN_ARG(text), SPAN_ARG(host));
+}
+
+static int
+on_outcome(void *arg, struct ipc_msg *m)
+{
+	struct ipc_reader rd = ipc_reader(m);
+
+	(void)arg;
+	told(&rd);
+	return 0;
+}
+
+static int
+on_report(void *arg, struct ipc_msg *m)
+{
+	struct ipc_reader rd = ipc_reader(m);
+
+	(void)arg;
+	buf_addf(&t.told, "qid %u ", (unsigned)ipc_get_u64(&rd));
+	told(&rd);
+	return 0;
+}
+
+static int
+on_done(void *arg, struct ipc_msg *m)
+{
+	(void)arg;
+	(void)m;
+	t.done++;
+	return 0;
+}
+
+static int
+on_reported(void *arg, struct ipc_msg *m)
+{
+	(void)arg;
+	(void)m;
+	t.reported++;
+	return 0;
+}
+
+static int
+on_window(void *arg, struct ipc_msg *m)
+{
+	(void)arg;
+	(void)m;
+	return 0;
+}
+
+static int
+on_route_ask(void *arg, struct ipc_msg *m)
+{
+	struct ipc_writer w = ipc_reply_begin(&t.resolver, m,
+	    IPC_ROUTE_ANSWER);
+	const char *p;
+	char name[20];
+
+	(void)arg;
+	ipc_put_u8(&w, *t.route == '!' ? (uint8_t)(t.route[1] - '0') : DNS_OK);
+	ipc_put_u8(&w, 0);
+	ipc_put_str(&w, *t.route == '!' ? "as the test wants it" : "");
+	ipc_put_u16(&w, *t.route == '!' ? 0 : (uint16_t)strlen(t.route));
+	for (p = t.route; *p != '\0' && *t.route != '!'; p++) {
+		snprintf(name, sizeof(name), "mx%c.test", *p);
+		ipc_put_str(&w, name);
+		ipc_put_u16(&w, (uint16_t)(p - t.route));
+		ipc_put_u8(&w, 0);
+		ipc_put_u8(&w, 4);
+		ipc_put_octets(&w, span_make((char[]){ 127, 0, 0,
+			(char)(*p - '0') }, 4));
+	}
+	ipc_end(&w);
+	return 0;
+}
+
+static const struct ipc_handler queued_side[] = {
+	{ IPC_JOB_WINDOW, on_window }, { IPC_JOB_OUTCOME, on_outcome },
+	{ IPC_JOB_DONE, on_done }, { IPC_JOB_REPORT, on_report },
+	{ IPC_JOB_REPORTED, on_reported }, IPC_HANDLERS_END };
+static const struct ipc_handler resolver_side[] = {
+	{ IPC_ROUTE_ASK, on_route_ask }, IPC_HANDLERS_END };
+static const struct ipc_handler none[] = { IPC_HANDLERS_END };
+
+static const struct daemon_peer peers[] = {
+	{ ROLE_QUEUED, relay_job_handlers, job_up, job_down },
+	{ ROLE_RESOLVER, none, NULL, NULL },
+	{ ROLE_NONE, NULL, NULL, NULL }
+};
+static const struct daemon_spec spec = { .role = ROLE_RELAY, .peers = peers };
+
+static void
+wire(struct channel *ours, enum role role)
+{
+	struct channel *theirs = daemon_peer(&t.r.daemon, role, 0);
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == -1)
+		fatal("socketpair");
+	channel_open(ours, fds[0]);
+	channel_open(theirs, fds[1]);
+	if (role == ROLE_QUEUED)
+		job_up(&t.r, theirs);
+}
+
+#endif /* TESTS_UNIT_RELAY_PLAY_H */
