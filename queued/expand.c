@@ -364,6 +364,9 @@ void
 expand_ask(struct active *a, struct rcpt *r)
 {
 	struct channel *authd = daemon_peer(&a->q->d, ROLE_AUTHD, 0);
+	const struct rcpt *parent = letter_rcpt(a->l, r->parent);
+	/* in a .forward a user's own name is his mailbox, in a list it is not */
+	bool owned = parent != NULL && parent->kind == FINAL_MAILBOX;
 	struct question *qu = xcalloc(1, sizeof(*qu));
 	struct ipc_writer w;
 	uint32_t request;
@@ -377,6 +380,6 @@ expand_ask(struct active *a, struct rcpt *r)
 	ipc_put_u8(&w, r->depth);
 	ipc_put_span(&w, r->addr);
 	ipc_put_span(&w, a->l->reverse_path);
-	ipc_put_u8(&w, r->depth > 0 ? EXPAND_F_OWNED : 0);
+	ipc_put_u8(&w, owned ? EXPAND_F_OWNED : 0);
 	ipc_end(&w);
 }
