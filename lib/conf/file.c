@@ -31,6 +31,20 @@ why_unsafe(const struct stat *st, bool test)
 	return NULL;
 }
 
+/* Below --test the configuration itself lies there, links followed. */
+static bool
+is_outside(const struct conf_parser *p, const char *path)
+{
+	char full[PATH_MAX], dir[PATH_MAX];
+	size_t len;
+
+	if (p->test_dir == NULL || realpath(path, full) == NULL ||
+	    realpath(p->test_dir, dir) == NULL)
+		return false; /* what cannot be found is said elsewhere */
+	len = strlen(dir);
+	return strncmp(full, dir, len) != 0 || full[len] != '/';
+}
+
 /* The text of a file in *b. Complaints are about the statement that named it,
  * or about the file itself when there is none. */
 static bool
@@ -46,6 +60,8 @@ read_file(struct conf_parser *p, const char *path, const struct conf_node *by,
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 ||
 	    fstat(fd, &st) == -1)
 		why = strerror(errno);
+	else if (is_outside(p, path))
+		why = "is not below the folder of --test";
 	else if ((why = why_unsafe(&st, p->test)) == NULL) {
 		while ((room = buf_reserve(b, 16384)) != NULL &&
 		    (n = read(fd, room, 16384)) > 0)

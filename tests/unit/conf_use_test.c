@@ -232,6 +232,14 @@ test_files(void)
 	check_int(errors.n, 1);
 	conf_errors_clear(&errors);
 
+	check_begin("so does the configuration");
+	write_file(part, "b.conf", "");
+	c = conf_load(path, part, &errors);
+	check_true(c == NULL);
+	check_true(errors.n == 1 &&
+	    strstr(errors.list[0].text, "not below") != NULL);
+	conf_errors_clear(&errors);
+
 	check_begin("a file that includes itself");
 	write_file(part, "b.conf", "include \"b.conf\"\n");
 	c = conf_load(path, dir, &errors);
