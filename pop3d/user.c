@@ -46,13 +46,23 @@ on_locked(void *arg, struct ipc_msg *m)
 	return ipc_at_end(&rd) ? 0 : -1;
 }
 
+static void
+lock_drop(void *arg, const char *mailbox)
+{
+	struct lock_client *l = arg;
+	struct ipc_writer w = ipc_begin(&l->ch, IPC_UNLOCK, 0, 0);
+
+	(void)mailbox; /* deliver knows which one this channel is for */
+	if (ipc_end(&w) == 0)
+		channel_flush(&l->ch);
+}
+
 static int
 lock_take(void *arg, const char *mailbox)
 {
 	struct lock_client *l = arg;
 	struct ipc_writer w;
 
-	(void)mailbox; /* deliver knows which one this channel is for */
 	if (l->fd != -1) {
 		loop_init(&l->loop);
 		channel_init(&l->ch, &l->loop, ROLE_PUSER, ROLE_DELIVER,
@@ -69,19 +79,10 @@ lock_take(void *arg, const char *mailbox)
 		loop_run_once(&l->loop, LOCK_ANSWER_MS);
 	if (l->locked)
 		return 0;
+	if (!l->lost)
+		lock_drop(l, mailbox); /* a late yes would be nobody's */
 	errno = l->lost ? ECONNRESET : EAGAIN;
 	return -1;
-}
-
-static void
-lock_drop(void *arg, const char *mailbox)
-{
-	struct lock_client *l = arg;
-	struct ipc_writer w = ipc_begin(&l->ch, IPC_UNLOCK, 0, 0);
-
-	(void)mailbox;
-	if (ipc_end(&w) == 0)
-		channel_flush(&l->ch);
 }
 
 static void

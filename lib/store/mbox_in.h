@@ -16,6 +16,7 @@ struct store {
 	int fd;       /* the mbox; -1: there was none when we last looked */
 	int claim;    /* the session lock file, or -1 */
 	bool locked;  /* both locks are held */
+	bool doubt;   /* letters do not lie where the index says: read all */
 	char *block;  /* owns: what store_read reads into */
 	size_t block_size;
 };

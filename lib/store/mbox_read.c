@@ -12,6 +12,12 @@
 #include "lib/store/file.h"
 #include "lib/store/mbox_in.h"
 
+/* "From " of the letter behind the one that is read. */
+#define FROM_OCTETS 5
+
+/* For a From_ line in front, an empty line and that behind. */
+#define BLOCK_EXTRA (MBOX_BLOCK / 4)
+
 int
 store_read_begin(struct store *s, uint32_t uid, struct store_reader *r)
 {
@@ -84,46 +90,86 @@ text_end(const struct ix_rec *rec)
 	return rec->octets < blank ? 0 : rec->octets - blank;
 }
 
+static bool
+is_from(const char *p, size_t len)
+{
+	return mbox_is_from(span_make(p, len));
+}
+
+/*
+ * One read that includes, at the begin, the From_ line and, at the end, the
+ * next one (or the line end that store_append put between them): where they are
+ * not, the index is wrong about this letter.
+ * Sets *text within s->block. 0, or -1 with errno EUCLEAN: in doubt.
+ */
+static int
+text_read(struct store *s, const struct store_reader *r,
+    const struct ix_rec *rec, size_t want, bool last, struct span *text)
+{
+	size_t front = r->at == rec->from_octets ? rec->from_octets : 0;
+	uint64_t at = rec->place + r->at - front;
+	size_t back = last ? (size_t)(rec->octets - r->at) - want : 0;
+	size_t len = front + want + back, extra = last ? FROM_OCTETS : 0;
+	ssize_t n;
+
+	if (len + extra > s->block_size) { /* a From_ line or end that is odd */
+		errno = EUCLEAN;
+		return -1;
+	}
+	if ((n = file_read(s->fd, s->block, len + extra, at)) == -1)
+		return -1;
+	errno = EUCLEAN;
+	if ((size_t)n < len || (front > 0 && !is_from(s->block, len)) ||
+	    (last && (size_t)n > len && s->block[len] != '\n' &&
+	    !is_from(s->block + len, (size_t)n - len)))
+		return -1;
+	*text = span_make(s->block + front, want);
+	return 0;
+}
+
 /*
  * The next block of the stored text, cut behind a line end (or, in a very long
- * line, anywhere). Returns its length, 0 at the end, -1.
+ * line, anywhere), empty at the end.
  */
-static ssize_t
+static int
 block_read(struct store *s, const struct store_reader *r, size_t want,
-    bool *last)
+    bool *last, struct span *text)
 {
 	struct ix_rec rec;
 	uint64_t left;
 	const char *nl;
-	ssize_t n;
+	int rv;
 
 	if (letter_locate(s, r, &rec) == -1)
 		return -1;
 	left = text_end(&rec) > r->at ? text_end(&rec) - r->at : 0;
 	*last = left <= want;
-	if (*last)
-		want = (size_t)left;
-	n = file_read(s->fd, s->block, want, rec.place + r->at);
-	/* An index that lies about places must not show another's text. */
-	if (n >= 0 && r->at == rec.from_octets) {
-		char from[5];
-
-		if (file_read(s->fd, from, 5, rec.place) != 5 ||
-		    memcmp(from, "From ", 5) != 0) {
-			errno = ESTALE;
-			n = -1;
-		}
-	}
+	rv = text_read(s, r, &rec, *last ? (size_t)left : want, *last, text);
 	file_unlock(s->fd);
-	if (n == -1)
+	if (rv == -1)
 		return -1;
-	if ((size_t)n < want) {
+	if (!*last && (nl = memrchr(text->p, '\n', text->len)) != NULL)
+		text->len = (size_t)(nl + 1 - text->p);
+	return 0;
+}
+
+/* In doubt the whole mailbox is read anew; the letter may still be there. */
+static int
+block_read_again(struct store *s, const struct store_reader *r, size_t want,
+    bool *last, struct span *text)
+{
+	if (block_read(s, r, want, last, text) == 0)
+		return 0;
+	if (errno != EUCLEAN)
+		return -1;
+	s->doubt = true;
+	if (store_sync(s) == -1)
+		return -1;
+	if (block_read(s, r, want, last, text) == 0)
+		return 0;
+	if (errno == EUCLEAN)
 		errno = ESTALE;
-		return -1;
-	}
-	if (!*last && (nl = memrchr(s->block, '\n', (size_t)n)) != NULL)
-		n = nl + 1 - s->block;
-	return n;
+	return -1;
 }
 
 int
@@ -131,22 +177,21 @@ store_read(struct store *s, struct store_reader *r, struct buf *out,
     size_t want)
 {
 	struct mbox_decoder d = { r->in_header, r->in_line, r->skipping };
+	struct span text;
 	bool last;
-	ssize_t n;
 
 	if (want < 2 * MBOX_PIECE_MIN)
 		want = 2 * MBOX_PIECE_MIN;
 	if (want > MBOX_BLOCK)
 		want = MBOX_BLOCK;
-	if (s->block_size < want) {
-		x_free(&s->block);
-		s->block = xmalloc(want);
-		s->block_size = want;
+	if (s->block == NULL) {
+		s->block_size = MBOX_BLOCK + BLOCK_EXTRA;
+		s->block = xmalloc(s->block_size);
 	}
-	if ((n = block_read(s, r, want, &last)) == -1 ||
-	    mbox_decode(&d, span_make(s->block, (size_t)n), out) == -1)
+	if (block_read_again(s, r, want, &last, &text) == -1 ||
+	    mbox_decode(&d, text, out) == -1)
 		return -1;
-	r->at += (uint64_t)n;
+	r->at += text.len;
 	if (last && mbox_decode_end(&d, out) == -1)
 		return -1;
 	r->in_header = d.in_header;

@@ -241,10 +241,14 @@ mbox_sync(struct store *s)
 		return 0;
 	if (index_lock(&s->ix, s->conf.lock_wait_ms) == -1)
 		return -1;
-	if (mbox_seen_same(&now, &s->ix.seen))
+	if (s->doubt)
+		rv = sync_all(s, &now);
+	else if (mbox_seen_same(&now, &s->ix.seen))
 		rv = 0;
 	else if ((rv = sync_appended(s, &now)) == 0)
 		rv = sync_all(s, &now);
+	if (rv != -1)
+		s->doubt = false;
 	index_unlock(&s->ix);
 	return rv == -1 ? -1 : 0;
 }

@@ -75,7 +75,7 @@ store_sync(struct store *s)
 {
 	int rv;
 
-	if (index_refresh(&s->ix) == 0 && !store_changed(s))
+	if (index_refresh(&s->ix) == 0 && !s->doubt && !store_changed(s))
 		return 0;
 	if (mbox_lock(s, false, NULL) == -1)
 		return -1;

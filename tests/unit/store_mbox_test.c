@@ -308,12 +308,35 @@ test_foreign(void)
 		buf_clear(&out);
 	}
 
+	check_begin("rewritten behind our back, stat as before");
+	{
+		struct timespec t[2];
+		struct stat st;
+		int fd;
+
+		box_put(&f, "From x Tue Nov 14 22:13:20 2023\nS: aa\n\n1\n\n"
+		    "From x Tue Nov 14 22:13:20 2023\nS: bbbb\n\n2\n\n");
+		check_int(store_sync(s), 0);
+		fd = openat(f.mail, "box", O_RDWR);
+		fstat(fd, &st);
+		box_put(&f, "From x Tue Nov 14 22:13:20 2023\nS: bbbb\n\n2\n\n"
+		    "From x Tue Nov 14 22:13:20 2023\nS: aa\n\n1\n\n");
+		t[0] = st.st_atim;
+		t[1] = st.st_mtim;
+		futimens(fd, t);
+		close(fd);
+		check_true(!store_changed(s));
+		check_fetch(s, 1, "S: bbbb\r\n\r\n2\r\n");
+		check_fetch(s, 0, "S: aa\r\n\r\n1\r\n");
+	}
+
 	check_begin("emptied, then removed");
+	box_put(&f, "");
 	check_int(store_sync(s), 0);
 	check_int(store_count(s), 0);
 	append_text(s, 4, "Subject: four\r\n\r\n4\r\n");
 	check_int(store_get(s, 0, &info), 0);
-	check_int(info.uid, 4);
+	check_int(info.uid, 6);
 	unlinkat(f.mail, "box", 0);
 	check_int(store_sync(s), 0);
 	check_int(store_count(s), 0);
