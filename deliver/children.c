@@ -5,6 +5,7 @@
  */
 #include "deliver/router.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -132,7 +133,27 @@ user_ask(struct user *u)
 	ipc_end(&w);
 }
 
-/* The child goes; what it still had comes back as deferred. */
+/*
+ * A child died with this job: the next one looks whether the letter is there
+ * already, so that a letter waits minutes only if that child dies as well. What
+ * a command has done nobody can know.
+ */
+static bool
+job_again(struct job *j)
+{
+	char *flags = j->begin.p + j->begin.off + JOB_FLAGS_AT;
+
+	if (j->again || j->told || j->orphan || j->r->stopping ||
+	    j->kind == FINAL_COMMAND)
+		return false;
+	j->again = true;
+	j->sent = false;
+	j->user->nsent--;
+	put_u32(flags, get_u32(flags) | JOB_F_CHECK);
+	return true;
+}
+
+/* The child goes; what it still had goes to another, or comes back. */
 static void
 child_over(struct user *u)
 {
@@ -149,7 +170,7 @@ child_over(struct user *u)
 	u->since_ms = clock_boot_ms();
 	for (j = u->first; j != NULL; j = next) {
 		next = j->next;
-		if (j->sent)
+		if (j->sent && !job_again(j))
 			job_settle(j, OUTCOME_DEFERRED, "4.3.0",
 			    "The delivery process ended before its time");
 	}
@@ -202,14 +223,11 @@ job_send(struct user *u, struct job *j)
 	}
 	if (j->fd != -1) {
 		w = ipc_begin(&u->ch, IPC_JOB_BIG, 0, j->id);
-		ipc_put_fd(&w, j->fd);
+		ipc_put_fd(&w, fcntl(j->fd, F_DUPFD_CLOEXEC, 3));
 		ipc_end(&w);
-		j->fd = -1;
 	}
 	w = ipc_begin(&u->ch, IPC_JOB_END, 0, j->id);
 	ipc_end(&w);
-	buf_clear(&j->body);
-	buf_clear(&j->begin);
 	j->sent = true;
 	u->nsent++;
 }
@@ -305,15 +323,22 @@ child_refused(struct user *u, const char *complaint)
 		user_is_plain(u);
 		return;
 	}
-	u->state = USER_NEW;
 	u->since_ms = clock_boot_ms();
 	/* authd knows who exists: this is no "not now" */
 	if (strcmp(complaint, IPC_NO_ACCOUNT) == 0) {
+		u->state = USER_NEW;
 		while ((j = u->first) != NULL)
 			job_settle(j, OUTCOME_FAILED, "5.1.1",
 			    "No such user here");
 		return;
 	}
+	if (u->refused_ms == 0)
+		u->refused_ms = u->since_ms;
+	u->state = USER_REFUSED;
+	if (u->since_ms - u->refused_ms < CHILD_PATIENCE_MS)
+		return;
+	u->state = USER_NEW;
+	u->refused_ms = 0;
 	snprintf(text, sizeof(text), "No delivery process for %s: %s",
 	    u->name, complaint);
 	log_warnx("%s", text);
@@ -356,6 +381,7 @@ on_child(void *arg, struct ipc_msg *m)
 	r->places++;
 	r->forks++;
 	u->state = USER_UP;
+	u->refused_ms = 0;
 	u->since_ms = clock_boot_ms();
 	channel_open(&u->ch, ipc_take_fd(m));
 	lock_init(&u->lock, &r->locks, &u->ch, lock);
@@ -399,7 +425,10 @@ user_tick(void *arg, struct hash_node *n)
 	struct turn *t = arg;
 	int64_t age = t->now - u->since_ms;
 
-	if (u->state == USER_PLAIN ? age > ACCOUNT_KNOWN_MS :
+	if (u->state == USER_REFUSED) {
+		wait_enter(u);
+		loop_defer(u->r->loop, &u->r->balance);
+	} else if (u->state == USER_PLAIN ? age > ACCOUNT_KNOWN_MS :
 	    u->state == USER_NEW && u->njobs == 0)
 		user_free(u);
 	else if (u->state == USER_UP && u->nsent > 0 && !u->yields &&

@@ -25,6 +25,9 @@ struct job_head {
 	uint32_t number;       /* of the recipient */
 };
 
+/* Where flags lies in the body of the message. */
+#define JOB_FLAGS_AT 9
+
 /* job_head_read - 0, or -1: not as agreed. */
 int job_head_read(struct span body, struct job_head *out);
 

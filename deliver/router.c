@@ -11,7 +11,7 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 
-#define TICK_MS 1000
+#define TICK_MS 500
 
 static void
 job_free(struct job *j)

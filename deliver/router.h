@@ -18,6 +18,8 @@
 #define ACCOUNT_KNOWN_MS  60000
 /* authd and NSS behind master may take their time. */
 #define CHILD_ASK_MS      60000
+/* Master may have to start another program first: asked again so long. */
+#define CHILD_PATIENCE_MS 15000
 /* Jobs of an earlier queued are waited for; master kills us after 30 s. */
 #define REPORT_WAIT_MS    20000
 /* At the end what is being written may come to an end. */
@@ -41,9 +43,10 @@ struct job {
 	uint8_t kind;          /* FINAL_ */
 	bool sent;             /* the child has it: it will come to an end */
 	bool told;             /* its outcome has been told */
+	bool again;            /* a child died with it: this is the second */
 	bool orphan;           /* the queued that gave it is gone */
 	bool big;
-	int fd;                /* the body, when big; owned until sent */
+	int fd;                /* the body, when big */
 	struct buf begin, body;
 };
 
@@ -51,6 +54,7 @@ enum user_state {
 	USER_NEW,     /* nothing asked yet, or the child has gone */
 	USER_WAITING, /* all places are taken */
 	USER_ASKING,  /* master has been asked */
+	USER_REFUSED, /* and could not: asked again soon */
 	USER_UP,      /* the child is there */
 	USER_PLAIN    /* no account of an "as USER" table: see the plain one */
 };
@@ -70,6 +74,7 @@ struct user {
 	struct job *first, **last; /* its jobs, in order */
 	unsigned njobs, nsent;
 	int64_t since_ms;      /* of its state */
+	int64_t refused_ms;    /* when master first could not, 0: it could */
 	struct user *idle_next, **idle_at; /* least recently used first */
 	struct user *wait_next;
 };

@@ -22,7 +22,7 @@ struct kid {
 	uint8_t flags;
 	bool up, gone;
 	uint32_t sessions[16];
-	size_t begun, ended, octets;
+	size_t begun, ended, octets, checks;
 	bool big;
 	int locked;            /* -1: not yet answered */
 	char why[64];
@@ -68,6 +68,7 @@ kid_begin(void *arg, struct ipc_msg *m)
 
 	check_int(job_head_read(m->body, &h), 0);
 	check_span(h.target, k->user);
+	k->checks += (h.flags & JOB_F_CHECK) != 0;
 	k->sessions[k->begun++ % 16] = m->session;
 	return 0;
 }
@@ -432,21 +433,47 @@ test_delivery(void)
 	turn();
 	check_true(t.kids[1].big);
 	check_int(t.kids[1].ended, 2);
-	check_begin("a child that dies: deferred");
+	check_begin("a child that dies: another gets its jobs");
 	channel_close(&t.kids[1].ch);
+	turn();
+	check_int(t.outcomes, 1);
+	check_int(t.asked, 3);
+	check_int(t.kids[2].ended, 2);
+	check_int(t.kids[2].checks, 2);
+	check_true(t.kids[2].big);
+	check_begin("and another is asked for, but no third");
+	channel_close(&t.kids[2].ch);
 	turn();
 	check_int(t.outcomes, 3);
 	check_int(t.dones, 3);
 	check_int(t.what, OUTCOME_DEFERRED);
 	check_str(t.status, "4.3.0");
-	check_begin("and another is asked for");
-	job(5, FINAL_MAILBOX, "bob");
 	check_int(t.asked, 3);
+	job(5, FINAL_MAILBOX, "bob");
+	check_int(t.asked, 4);
 	check_begin("master cannot");
 	t.refuse = "out of processes";
 	job(6, FINAL_MAILBOX, "carol");
+	check_int(t.asked, 5);
+	check_int(t.outcomes, 3);
+	check_begin("asked again");
+	children_tick(&t.r);
+	turn();
+	check_int(t.asked, 6);
+	check_int(t.outcomes, 3);
+	check_begin("not for ever");
+	hash_entry(hash_find(&t.r.jobs_in, 6), struct job, in)->user
+	    ->refused_ms -= CHILD_PATIENCE_MS;
+	children_tick(&t.r);
+	turn();
 	check_int(t.what, OUTCOME_DEFERRED);
 	check_str(t.reply, "No delivery process for carol: out of processes");
+	check_begin("an account that is no more");
+	t.refuse = IPC_NO_ACCOUNT;
+	job(7, FINAL_MAILBOX, "dan");
+	check_int(t.what, OUTCOME_FAILED);
+	check_str(t.status, "5.1.1");
+	check_int(t.r.places, 2);
 }
 
 static void
@@ -457,9 +484,9 @@ test_liars(void)
 	uint32_t alice;
 
 	fixture(4);
-	job(1, FINAL_MAILBOX, "alice");
-	job(2, FINAL_MAILBOX, "bob");
-	job(3, FINAL_MAILBOX, "carol");
+	job(1, FINAL_COMMAND, "alice");
+	job(2, FINAL_COMMAND, "bob");
+	job(3, FINAL_COMMAND, "carol");
 	alice = t.kids[0].sessions[0];
 	check_begin("another's job");
 	kid_says(&t.kids[1], alice, 8, OUTCOME_DELIVERED, "ok");
@@ -485,7 +512,7 @@ test_liars(void)
 	check_int(t.forwards, 0);
 	check_int(t.what, OUTCOME_DEFERRED);
 	check_begin("control characters");
-	job(4, FINAL_MAILBOX, "dan");
+	job(4, FINAL_COMMAND, "dan");
 	kid_says(&t.kids[3], t.kids[3].sessions[0], 11, OUTCOME_FAILED,
 	    "a\nb");
 	check_true(t.kids[3].gone);
