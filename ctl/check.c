@@ -42,7 +42,7 @@ report_line(struct report *r, const char *file, unsigned line,
 	fputc('\n', r->out);
 }
 
-/* -- the files that it names --------------------------------------------------- */
+/* -- the files that it names ----------------------------------------------- */
 
 /*
  * Whoever can write there decides who gets mail, or what runs as whom. Returns
@@ -158,7 +158,7 @@ check_files(struct report *r, const struct conf *c)
 		close(fd);
 }
 
-/* -- all ------------------------------------------------------------------------ */
+/* -- all ------------------------------------------------------------------- */
 
 static struct conf *
 load(struct report *r)

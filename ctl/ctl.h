@@ -64,10 +64,11 @@ const struct ctl_field *field(const struct fields *f, const char *key);
 struct span field_text(const struct fields *f, const char *key);
 uint64_t field_number(const struct fields *f, const char *key);
 
-/* -- print.c ------------------------------------------------------------------- */
+/* -- print.c --------------------------------------------------------------- */
 
 /* put_safe - text of strangers on a terminal: controls and other octets beyond
- * ASCII as \xHH; put_lines lets the ends of lines pass. put_json - as a JSON string with its quotes. */
+ * ASCII as \xHH; put_lines lets the ends of lines pass. put_json - as a JSON
+ * string with its quotes. */
 void put_safe(FILE *f, struct span s);
 void put_lines(FILE *f, struct span s);
 void put_json(FILE *f, struct span s);
@@ -88,7 +89,7 @@ void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void progress(const struct ctl *c, const char *what, uint64_t done,
     uint64_t total);
 
-/* -- verbs: each returns an exit status ------------------------------------------ */
+/* -- verbs: each returns an exit status ------------------------------------ */
 
 int verb_run(struct ctl *c);
 int verb_start(struct ctl *c);

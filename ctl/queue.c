@@ -15,7 +15,7 @@
 struct group {
 	char *name;
 	uint64_t rcpts, letters;
-	uint64_t last_qid;  /* a letter counts once, its records being together */
+	uint64_t last_qid;  /* a letter's records come together: once */
 	int64_t oldest_s;
 };
 
@@ -33,7 +33,7 @@ struct listing {
 	size_t ngroups;
 };
 
-/* -- counted -------------------------------------------------------------------- */
+/* -- counted --------------------------------------------------------------- */
 
 static struct group *
 group_find(struct listing *l, struct span name)
@@ -121,7 +121,7 @@ groups_clear(struct listing *l)
 	x_free(&l->groups);
 }
 
-/* -- letter by letter -------------------------------------------------------------- */
+/* -- letter by letter ------------------------------------------------------ */
 
 static void
 put_letter(const struct listing *l, const struct fields *f)
@@ -223,7 +223,7 @@ put_sum(const struct listing *l)
 		    "s", human_octets(l->octets, octets));
 }
 
-/* -- asking ---------------------------------------------------------------------- */
+/* -- asking ---------------------------------------------------------------- */
 
 static int
 ask(const struct ctl *c, const char *verb, const struct selectors *s,

@@ -23,7 +23,7 @@
 #define DEATHS_MAX 4      /* of one program: it will not get better */
 #define STDERR_LOG "stderr.log" /* in the run folder: what had no log */
 
-/* -- the program ------------------------------------------------------------- */
+/* -- the program ----------------------------------------------------------- */
 
 /* Installed, or beside us in a build tree: for tests alone. */
 static void
@@ -73,7 +73,7 @@ verb_run(struct ctl *c)
 	return status != 0 ? status : master_exec(c);
 }
 
-/* -- start --------------------------------------------------------------------- */
+/* -- start ----------------------------------------------------------------- */
 
 struct ready {
 	bool up;
@@ -211,7 +211,7 @@ verb_start(struct ctl *c)
 	return status;
 }
 
-/* -- stop and reload ------------------------------------------------------------- */
+/* -- stop and reload ------------------------------------------------------- */
 
 /* It has let go of the socket; the process itself ends right after. */
 static bool

@@ -261,7 +261,7 @@ days_add(struct days *d, const struct record *r, int64_t now_s)
 		days_flush(d);
 }
 
-/* -- what is there, what goes ------------------------------------------------ */
+/* -- what is there, what goes ---------------------------------------------- */
 
 static int
 compare_days(const void *a, const void *b)

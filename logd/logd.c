@@ -128,7 +128,7 @@ on_expire(void *arg)
 	timer_set_ms(&l->expire, EXPIRE_MS);
 }
 
-/* -- the admin's command ------------------------------------------------------ */
+/* -- the admin's command --------------------------------------------------- */
 
 static void
 on_trace_done(void *arg, struct trace *t)
@@ -185,7 +185,7 @@ on_ctl(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
-/* -- life ----------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------ */
 
 /* While /etc/localtime is there to be read. */
 static int

@@ -28,7 +28,7 @@ static const struct { const char *name; int number; } facilities[] = {
 /* Severities of RFC 3164 section 4.1.1 by enum log_level. */
 static const int severities[] = { 7, 6, 4, 3 };
 
-/* -- syslog -------------------------------------------------------------------- */
+/* -- syslog ---------------------------------------------------------------- */
 
 static int
 on_unix(void *arg, struct ipc_msg *m)
@@ -105,7 +105,7 @@ to_syslog(struct sink *s, const struct record *r)
 	return false;
 }
 
-/* -- stderr -------------------------------------------------------------------- */
+/* -- stderr ---------------------------------------------------------------- */
 
 static void
 to_stderr(struct sink *s, const struct record *r)
@@ -128,7 +128,7 @@ to_stderr(struct sink *s, const struct record *r)
 	buf_clear(&b);
 }
 
-/* -- a file -------------------------------------------------------------------- */
+/* -- a file ---------------------------------------------------------------- */
 
 static int
 today(void)
@@ -265,7 +265,7 @@ file_folder(struct sink *s, const char *dir, int root, const char *root_path)
 	return s->dirfd == -1 ? -1 : 0;
 }
 
-/* -- all ------------------------------------------------------------------------ */
+/* -- all ------------------------------------------------------------------- */
 
 int
 sink_init(struct sink *s, const struct conf_log *conf, int root,

@@ -10,7 +10,7 @@
 #define USERS(field) offsetof(struct conf_users, field)
 #define DOMAIN(field) offsetof(struct conf_domain, field)
 
-/* -- users --------------------------------------------------------------------- */
+/* -- users ----------------------------------------------------------------- */
 
 /* A path in which %u, %d and %h stand for parts of an address. */
 static bool
@@ -114,7 +114,7 @@ conf_format_users(struct conf_writer *w, const struct conf_users *u)
 	conf_put(w, "}\n");
 }
 
-/* -- domain -------------------------------------------------------------------- */
+/* -- domain ---------------------------------------------------------------- */
 
 /* aliases FILE [as ACCOUNT] */
 static void

@@ -6,7 +6,7 @@
 
 #include "lib/conf/parser.h"
 
-/* -- names of domains ----------------------------------------------------------- */
+/* -- names of domains ------------------------------------------------------ */
 
 static int
 compare_names(const void *a, const void *b)
@@ -89,7 +89,7 @@ conf_finish(struct conf_parser *p)
 		conf_routes_imply(p->c);
 }
 
-/* -- the whole -------------------------------------------------------------------- */
+/* -- the whole ------------------------------------------------------------- */
 
 /* Is mail to this address taken here, by a domain or by a route of its own? */
 static bool

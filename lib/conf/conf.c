@@ -121,7 +121,7 @@ parse_tls(struct conf_parser *p, const struct conf_node *n, void *into)
 	conf_bad(p, n, 0, "TLS is not part of this release");
 }
 
-/* -- for tests alone ------------------------------------------------------------ */
+/* -- for tests alone ------------------------------------------------------- */
 
 static const char *
 nth_role(const void *arg, size_t i)
@@ -251,7 +251,7 @@ static const struct conf_row later_rows[] = {
 };
 /* clang-format on */
 
-/* -- reading --------------------------------------------------------------------- */
+/* -- reading --------------------------------------------------------------- */
 
 /* Takes statements of a later release out of the tree, with a complaint. */
 static struct conf_node *

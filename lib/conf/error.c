@@ -8,7 +8,7 @@
 #include "lib/conf/parser.h"
 #include "lib/mem.h"
 
-/* Longer words are compared by their beginning; the language's own are short. */
+/* Longer words are compared by their beginning: those of the language fit. */
 #define SUGGEST_MAX 40
 
 static void __attribute__((format(printf, 5, 0)))

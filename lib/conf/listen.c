@@ -29,7 +29,7 @@ conf_kind_name(enum conf_kind k)
 	return k == LISTEN_SUBMIT ? "submit" : kind_names[k];
 }
 
-/* -- statements with more than one value -------------------------------------- */
+/* -- statements with more than one value ----------------------------------- */
 
 static bool
 is_ip(const char *s)
@@ -257,7 +257,8 @@ const struct conf_row conf_listen_rows[] = {
 	  .args = "SIZE", .doc = "the largest letter taken" },
 	{ .name = "deny", .type = T_CALL, .flags = ROW_MANY, .kinds = MX,
 	  .parse = parse_deny, .format = format_deny,
-	  .args = "from NETWORK, ... [\"text\"] | sender PATTERN, ... [\"text\"]",
+	  .args = "from NETWORK, ... [\"text\"] | "
+	      "sender PATTERN, ... [\"text\"]",
 	  .doc = "clients or reverse-paths that are refused" },
 	{ .name = "from", .type = T_CALL, .kinds = DEV,
 	  .parse = parse_from, .format = format_from,
@@ -270,7 +271,7 @@ const struct conf_row conf_listen_rows[] = {
 	{ .name = "limit", .type = T_CALL, .kinds = DEV,
 	  .parse = parse_limit, .format = format_limit,
 	  .args = "NUMBER/second|minute|hour|day",
-	  .doc = "letters that one client address may send; no limit if not said" },
+	  .doc = "letters of one client address; no limit if not said" },
 	{ .name = "connections", .type = T_COUNT, .offset = AT(connections),
 	  .min = 1, .max = 1000000, .standard = "10000", .args = "NUMBER",
 	  .doc = "connections of all clients together" },
@@ -280,7 +281,8 @@ const struct conf_row conf_listen_rows[] = {
 	  .doc = "connections of one client address (pop3: 20)" },
 	{ .name = "recipients", .type = T_COUNT, .offset = AT(recipients),
 	  .kinds = SMTP, .min = 100, .max = 100000, .standard = "1000",
-	  .args = "NUMBER", .doc = "recipients of one letter (RFC 5321 wants 100)" },
+	  .args = "NUMBER",
+	  .doc = "recipients of one letter (RFC 5321 wants 100)" },
 	{ .name = "errors", .type = T_COUNT, .offset = AT(errors),
 	  .min = 1, .max = 100000, .standard = "20", .args = "NUMBER",
 	  .doc = "refused commands after which the session ends" },
@@ -297,7 +299,7 @@ const struct conf_row conf_listen_rows[] = {
 };
 /* clang-format on */
 
-/* -- a listener ---------------------------------------------------------------- */
+/* -- a listener ------------------------------------------------------------ */
 
 static bool
 same_addresses(const struct conf_list *a, const struct conf_list *b)

@@ -18,7 +18,7 @@
 #define CONF_LISTENS_MAX     100  /* descriptors that master holds for good */
 #define CONF_RETRY_MAX       nitems(((struct conf_queue *)NULL)->retry_s)
 
-/* -- memory that goes together ----------------------------------------------- */
+/* -- memory that goes together --------------------------------------------- */
 
 struct arena_item;
 struct arena {
@@ -51,7 +51,7 @@ char *conf_dup(struct conf *c, const char *s);
  */
 void *conf_grow(struct conf *c, void *array, size_t n, size_t size);
 
-/* -- the tree ------------------------------------------------------------------ */
+/* -- the tree -------------------------------------------------------------- */
 
 struct conf_word {
 	char *text;
@@ -93,7 +93,7 @@ struct conf_parser {
 struct conf_node *conf_read_tree(struct conf_parser *p, const char *file,
     struct span text);
 
-/* -- complaints ------------------------------------------------------------------ */
+/* -- complaints ------------------------------------------------------------ */
 
 /* conf_bad - complaint at word i of a statement (at its last one if i is too
  * high). conf_bad_at - at a place of a file. */
@@ -111,7 +111,7 @@ void conf_bad_word(struct conf_parser *p, const struct conf_node *n, size_t i,
 int conf_choose(struct conf_parser *p, const struct conf_node *n, size_t i,
     const char *const *words);
 
-/* -- values ------------------------------------------------------------------------ */
+/* -- values ---------------------------------------------------------------- */
 
 /*
  * conf_get_... - word i of a statement as a value: true, or false after a
@@ -154,13 +154,13 @@ bool conf_is_domain(const char *s);
  */
 size_t conf_list_end(const struct conf_node *n, size_t i);
 /* conf_get_list - the list at word i; each word in it is judged by fits, in
- * lower case if lower says so. Returns where it ends, or 0 after a complaint. */
+ * lower case if to_lower says so. Returns where it ends, 0 after a complaint. */
 size_t conf_get_list(struct conf_parser *p, const struct conf_node *n,
     size_t i, bool (*fits)(const char *s), const char *what, bool to_lower,
     struct conf_list *out);
 bool conf_no_more(struct conf_parser *p, const struct conf_node *n, size_t i);
 
-/* -- tables --------------------------------------------------------------------------- */
+/* -- tables ---------------------------------------------------------------- */
 
 /* What is written out; failed once the buffer was full. */
 struct conf_writer {
@@ -201,7 +201,7 @@ struct conf_row {
 	enum conf_type type;
 	size_t offset;           /* in the struct of its block */
 	uint64_t min, max;       /* of numbers */
-	const char *standard;    /* what holds without it, as text; NULL: nothing */
+	const char *standard;    /* what holds without it, as text; or NULL */
 	unsigned flags;          /* ROW_ */
 	unsigned kinds;          /* bits of enum conf_kind; 0: all */
 	const char *args;        /* how its words are written */
@@ -248,7 +248,7 @@ void conf_begin(struct conf_parser *p, struct conf_errors *errors,
     const char *file);
 struct conf *conf_end(struct conf_parser *p);
 
-/* -- statements with a struct of their own -------------------------------------------- */
+/* -- statements with a struct of their own --------------------------------- */
 
 void conf_parse_listen(struct conf_parser *p, const struct conf_node *n,
     void *into);

@@ -12,7 +12,7 @@
 #define LOG(field) offsetof(struct conf_log, field)
 #define DAY ((uint64_t)86400)
 
-/* -- relay -------------------------------------------------------------------- */
+/* -- relay ----------------------------------------------------------------- */
 
 static void
 parse_source4(struct conf_parser *p, const struct conf_node *n, void *into)
@@ -83,7 +83,7 @@ const struct conf_row conf_relay_rows[] = {
 };
 /* clang-format on */
 
-/* -- queue -------------------------------------------------------------------- */
+/* -- queue ----------------------------------------------------------------- */
 
 /* warn after TIME | warn never */
 static void
@@ -186,10 +186,11 @@ const struct conf_row conf_queue_rows[] = {
 	  .doc = "when its sender hears of a delay (4h)" },
 	{ .name = "retry", .type = T_CALL,
 	  .parse = parse_retry, .format = format_retry, .args = "TIME ...",
-	  .doc = "waits between attempts, the last repeats (5m 10m 20m 40m 1h 2h 4h)" },
+	  .doc = "waits between attempts, the last repeats "
+	      "(5m 10m 20m 40m 1h 2h 4h)" },
 	{ .name = "space", .type = T_CALL,
 	  .parse = parse_space, .format = format_space, .args = "reserve N%",
-	  .doc = "part of the spool's file system that new mail leaves free (10%)" },
+	  .doc = "part of the file system that new mail leaves free (10%)" },
 	{ .name = "segment", .type = T_SIZE, .offset = QUEUE(segment),
 	  .min = 1u << 20, .max = 1u << 30, .standard = "64M", .args = "SIZE",
 	  .doc = "a file of the log of accepted mail" },
@@ -200,7 +201,7 @@ const struct conf_row conf_queue_rows[] = {
 };
 /* clang-format on */
 
-/* -- dns ---------------------------------------------------------------------- */
+/* -- dns ------------------------------------------------------------------- */
 
 static void
 parse_builtin(struct conf_parser *p, const struct conf_node *n, void *into)
@@ -276,7 +277,7 @@ const struct conf_row conf_dns_rows[] = {
 };
 /* clang-format on */
 
-/* -- log ---------------------------------------------------------------------- */
+/* -- log ------------------------------------------------------------------- */
 
 /* Where the log goes is said once. */
 static bool

@@ -10,7 +10,7 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 
-/* -- memory ------------------------------------------------------------------ */
+/* -- memory ---------------------------------------------------------------- */
 
 struct arena_item {
 	struct arena_item *next;
@@ -78,7 +78,7 @@ conf_grow(struct conf *c, void *array, size_t n, size_t size)
 	return more;
 }
 
-/* -- rows -------------------------------------------------------------------- */
+/* -- rows ------------------------------------------------------------------ */
 
 const struct conf_row *
 conf_row_find(const struct conf_row *rows, const char *name)
@@ -263,7 +263,7 @@ conf_rows_parse(struct conf_parser *p, const struct conf_node *block,
 	}
 }
 
-/* -- writing ----------------------------------------------------------------- */
+/* -- writing --------------------------------------------------------------- */
 
 void
 conf_put(struct conf_writer *w, const char *fmt, ...)

@@ -9,44 +9,43 @@
  * all with the number of the question. A second question waits for the end of
  * the first.
  *
- *	to      words                   records
- *	master  status                  one a program: program, pid, state,
- *	                                uptime (seconds), then its own numbers
- *	        reload                  none; 78 (EX_CONFIG): complaints, a line
- *	                                each
- *	        stop                    none; the end comes when it has begun
- *	queued  queue list SELECTOR...  one for each recipient that is not
- *	                                settled, those of a letter one behind
- *	                                the other (at most CTL_RCPTS_MAX of one)
- *	        queue show qid=ID       one for each recipient, settled or not;
- *	                                then the header in pieces: header (text
- *	                                with LF, key "header" alone)
- *	        queue flush SELECTOR... done (number): progress, so far, at
- *	        queue hold SELECTOR...  will; the last one before the end tells
- *	        queue release SEL...    how many letters it was
- *	        queue delete SEL...
- *	        spool verify            done and total (numbers, segments): as it
- *	                                goes; at last one with the counts: letters,
- *	                                segments, damaged, lost (numbers). The
- *	                                status is 65 (EX_DATAERR) when damaged or
- *	                                lost is not 0
- *	        spool rebuild           done and total (numbers): as it goes
- *	logd    trace WORD [since=S]    one for each event, oldest first; WORD is
- *	                                an id, an address or a Message-ID; since:
- *	                                seconds since 1970, else all days kept
+ * To master (records, one a line, and what they hold)
+ *	status			one a program: program, pid, state, uptime
+ *				(seconds), then its own numbers
+ *	reload			none; 78 (EX_CONFIG): complaints, a line each
+ *	stop			none; the end comes when it has begun
+ * To queued
+ *	queue list SELECTOR...	one for each recipient that is not settled,
+ *				those of a letter one behind the other (at most
+ *				CTL_RCPTS_MAX of one)
+ *	queue show qid=ID	one for each recipient, settled or not; then
+ *				the header in pieces: header (text with LF, the
+ *				key "header" alone)
+ *	queue flush|hold|release|delete SELECTOR...
+ *				done (number): progress, so far, at will; the
+ *				last one before the end tells how many letters
+ *	spool verify		done and total (numbers, segments) as it goes;
+ *				at last one with the counts: letters, segments,
+ *				damaged, lost (numbers). The status is 65
+ *				(EX_DATAERR) when damaged or lost is not 0
+ *	spool rebuild		done and total (numbers) as it goes
+ * To logd
+ *	trace WORD [since=S]	one for each event, oldest first; WORD is an id,
+ *				an address or a Message-ID; since: seconds since
+ *				1970, else all days that are kept
  *
- * SELECTOR, all of which must fit; flush, hold, release and delete want at least
- * one: all, qid=ID, from=ADDRESS (empty: the null reverse-path), to=ADDRESS,
- * domain=NAME (of a recipient that is not settled), account=NAME,
- * state=held|deferred|active. Words without a fit in case are refused with 64
- * (EX_USAGE), a qid that is not there with 66 (EX_NOINPUT).
+ * SELECTOR, all of which must fit; flush, hold, release and delete want at
+ * least one: all, qid=ID, from=ADDRESS (empty: the null reverse-path),
+ * to=ADDRESS, domain=NAME (of a recipient that is not settled), account=NAME,
+ * state=held|deferred|active. Other words are refused with 64 (EX_USAGE), a qid
+ * that is not there with 66 (EX_NOINPUT).
  *
- * Keys of queue list and show. Letter: qid (qid), arrival (time), size (number),
- * from (text, empty: the null reverse-path), account (text, if there is one),
- * state (text: held, deferred, active), rcpts (number: not settled). Recipient:
- * to (text), attempt (number), next (time; absent when held or under way), host
- * (text), reply (text: the last one, with its enhanced status), route (text: the
- * destination, as in "via" events: a domain, a host or "local"); with show also
+ * Keys of queue list and show. Letter: qid (qid), arrival (time), size
+ * (number), from (text, empty: the null reverse-path), account (text, if there
+ * is one), state (text: held, deferred, active), rcpts (number: not settled).
+ * Recipient: to (text), attempt (number), next (time; absent when held or under
+ * way), host (text), reply (text: the last one, with its enhanced status),
+ * route (text: the destination: a domain, a host or "local"); with show also
  * outcome (text: waiting, delivered, relayed, expanded, failed, expired,
  * deleted).
  *

@@ -5,7 +5,7 @@
 #include "ctl/ctl.h"
 #include "tests/unit/check.h"
 
-/* -- records from "key=value" words; digits alone are a number ------------------ */
+/* -- records from "key=value" words; digits alone are a number ------------- */
 
 static const struct fields *
 fields(struct fields *f, const char *const *words)

@@ -105,7 +105,7 @@ test_matches(void)
 	check_true(!trace_matches(&r, span_str("other@example.test")));
 }
 
-/* -- days ------------------------------------------------------------------------ */
+/* -- days ------------------------------------------------------------------ */
 
 static char folder[] = "/tmp/logd_test.XXXXXX";
 
