@@ -385,7 +385,7 @@ rcpt_judge(struct session *s, struct rcpt *r, const struct addr *a,
 	else if (addr_is_utf8(a) && !(tx->flags & TX_F_UTF8))
 		verdict_set(v, 553, "5.6.7",
 		    span_str("An address beyond ASCII needs SMTPUTF8"));
-	else if (tx->ntaken + tx->nwaiting >= s->listen->recipients)
+	else if (tx->ntaken + tx->nwaiting > s->listen->recipients)
 		verdict_set(v, 452, "4.5.3",
 		    span_str("Too many recipients"));
 	else

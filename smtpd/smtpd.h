@@ -95,7 +95,7 @@ struct tx {
 	uint64_t declared;       /* SIZE=, 0: not said */
 	struct rcpts taken;      /* owns: those that got 250 */
 	struct rcpts waiting;    /* owns: those without a reply yet */
-	unsigned ntaken, nwaiting;
+	unsigned ntaken, nwaiting; /* the one being judged waits, too */
 	bool refused;            /* a RCPT was: for what DATA says without any */
 
 	struct dot_scan dot;
