@@ -143,8 +143,10 @@ peer_up(struct daemon *d, enum role role, unsigned instance, int fd)
 	const struct daemon_peer *spec = peer_spec(d, role);
 	struct channel *ch = daemon_peer(d, role, instance);
 
-	if (channel_is_open(ch) && spec->on_down != NULL) {
-		channel_close(ch); /* a new end replaces the old one */
+	/* A new end replaces the old one, also one whose end was seen and not
+	 * told yet. */
+	if (ch->fd != -1 && spec->on_down != NULL) {
+		channel_close(ch);
 		spec->on_down(d->arg, ch);
 	}
 	channel_open(ch, fd);
