@@ -84,6 +84,14 @@ box_read(struct fixture *f)
 	return b;
 }
 
+static inline size_t
+box_len(struct fixture *f)
+{
+	struct stat st;
+
+	return fstatat(f->mail, "box", &st, 0) == 0 ? (size_t)st.st_size : 0;
+}
+
 static inline void
 box_write(struct fixture *f, const char *text, size_t len, int flags)
 {

@@ -142,10 +142,10 @@ test_big_from_file(void)
 	/* A file that is shorter than promised leaves no octet behind. */
 	l.text_len += 10;
 	put_u32(l.token, 2);
-	size = box_read(&f).len;
+	size = box_len(&f);
 	check_int(store_append(s, &l, 1), -1);
 	check_int(l.error, EIO);
-	check_int(box_read(&f).len, size);
+	check_int(box_len(&f), size);
 	store_close(s);
 	close(fd);
 	buf_clear(&b);
@@ -166,13 +166,13 @@ test_tokens(void)
 	s = fixture_open(&f);
 	append_text(s, 1, "A: one\r\n\r\n1\r\n");
 	append_text(s, 2, "A: two\r\n\r\n2\r\n");
-	size = box_read(&f).len;
+	size = box_len(&f);
 	l = letter(1, "A: one\r\n\r\n1\r\n");
 	l.maybe_stored = true;
 	check_int(store_append(s, &l, 1), 0);
 	check_true(l.was_there);
 	check_int(l.uid, 1);
-	check_int(box_read(&f).len, size);
+	check_int(box_len(&f), size);
 
 	check_begin("the index lost: found by its octets");
 	store_close(s);
@@ -180,7 +180,7 @@ test_tokens(void)
 	s = fixture_open(&f);
 	check_int(store_append(s, &l, 1), 0);
 	check_true(l.was_there);
-	check_int(box_read(&f).len, size);
+	check_int(box_len(&f), size);
 	l = letter(1, "A: one\r\n\r\n3\r\n");
 	l.maybe_stored = true;
 	l.token[9] = 1;
@@ -217,7 +217,7 @@ test_torn(void)
 	fixture_init(&f);
 	s = fixture_open(&f);
 	append_text(s, 9, "A: zero\r\n\r\n0\r\n");
-	begin = box_read(&f).len;
+	begin = box_len(&f);
 	append_texts(s, 1, texts, 1);
 	append_texts(s, 2, texts + 1, 1);
 	whole = box_read(&f);
@@ -408,7 +408,7 @@ test_limits(void)
 	s = fixture_open(&f);
 	check_int(store_append(s, &l, 1), -1);
 	check_int(l.error, EDQUOT);
-	check_int(box_read(&f).len, 0);
+	check_int(box_len(&f), 0);
 	store_close(s);
 
 	check_begin("a failed write leaves whole letters alone");
