@@ -154,7 +154,7 @@ bool conf_is_domain(const char *s);
  */
 size_t conf_list_end(const struct conf_node *n, size_t i);
 /* conf_get_list - the list at word i; each word in it is judged by fits, in
- * lower case if to_lower says so. Returns where it ends, 0 after a complaint. */
+ * lower case if to_lower says so. Returns where it ends; 0: complained. */
 size_t conf_get_list(struct conf_parser *p, const struct conf_node *n,
     size_t i, bool (*fits)(const char *s), const char *what, bool to_lower,
     struct conf_list *out);
