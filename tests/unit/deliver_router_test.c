@@ -392,6 +392,50 @@ fixture(unsigned places)
 	queued_open();
 }
 
+static bool finished;
+
+static void
+on_finished(struct router *r)
+{
+	(void)r;
+	finished = true;
+}
+
+static void
+make_old(void *arg, struct hash_node *n)
+{
+	(void)arg;
+	hash_entry(n, struct user, node)->since_ms -= ACCOUNT_KNOWN_MS + 1;
+}
+
+static void
+fixture_end(void)
+{
+	size_t i;
+
+	check_begin("nothing stays");
+	t.r.finished = on_finished;
+	router_stop(&t.r);
+	for (i = 0; i < t.nkids; i++)
+		channel_close(&t.kids[i].ch);
+	turn();
+	hash_each(&t.r.users, make_old, NULL);
+	children_tick(&t.r);
+	turn();
+	check_int(t.r.njobs, 0);
+	check_int(t.r.users.n, 0);
+	check_int(t.r.places, 0);
+	channel_close(&t.master);
+	channel_close(&t.master_end);
+	channel_close(&t.queued);
+	channel_close(&t.queued_end);
+	hash_clear(&t.r.users);
+	hash_clear(&t.r.jobs_in);
+	hash_clear(&t.r.jobs_out);
+	close(t.dir);
+	loop_clear(&t.loop);
+}
+
 /* -- what is tried --------------------------------------------------------- */
 
 static void
@@ -764,19 +808,11 @@ test_locks(void)
 	check_true(!there("alice.lock"));
 }
 
-static bool finished;
-
-static void
-on_finished(struct router *r)
-{
-	(void)r;
-	finished = true;
-}
-
 static void
 test_stop(void)
 {
 	fixture(1);
+	finished = false;
 	t.r.finished = on_finished;
 	job(1, FINAL_MAILBOX, "a");
 	job(2, FINAL_MAILBOX, "b");
@@ -802,13 +838,21 @@ main(void)
 	if (mkdtemp(folder) == NULL)
 		return 1;
 	test_delivery();
+	fixture_end();
 	test_liars();
+	fixture_end();
 	test_list();
+	fixture_end();
 	test_places();
+	fixture_end();
 	test_yield();
+	fixture_end();
 	test_queued_restarts();
+	fixture_end();
 	test_locks();
+	fixture_end();
 	test_stop();
+	fixture_end();
 	rmdir(folder);
 	return check_end();
 }
