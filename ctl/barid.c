@@ -107,6 +107,19 @@ set_test(struct ctl *c, const char *dir)
 	return 0;
 }
 
+/* Whole, for barid start leaves this folder. A file that is not there is
+ * complained about by whoever reads it. */
+static void
+set_conf(struct ctl *c, const char *path)
+{
+	char full[PATH_MAX];
+
+	c->conf_given = true;
+	if (realpath(path, full) != NULL && strlen(full) < sizeof(c->conf))
+		path = full;
+	snprintf(c->conf, sizeof(c->conf), "%s", path);
+}
+
 static void
 set_paths(struct ctl *c)
 {
@@ -145,10 +158,9 @@ options_parse(struct ctl *c, int argc, char *argv[])
 			c->json = true;
 		else if (strcmp(argv[i], "--test") == 0 && i + 1 < argc)
 			status = set_test(c, argv[++i]);
-		else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
-			c->conf_given = true;
-			snprintf(c->conf, sizeof(c->conf), "%s", argv[++i]);
-		} else
+		else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
+			set_conf(c, argv[++i]);
+		else
 			argv[n++] = argv[i];
 	}
 	c->argc = n;
