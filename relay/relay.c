@@ -45,7 +45,11 @@ static void
 relay_stop(void *arg)
 {
 	struct relay *r = arg;
+	struct session *s;
 
+	for (s = r->sessions; s != NULL; s = s->next)
+		if (s->state == S_IDLE)
+			session_quit(s); /* its answer is not waited for */
 	if (past_the_dot(r))
 		timer_set_ms(&r->patience, STOP_STEP_MS);
 	else

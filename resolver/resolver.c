@@ -4,6 +4,8 @@
  */
 #include "resolver/resolver.h"
 
+#include <string.h>
+
 #include "lib/log.h"
 
 static int
@@ -38,6 +40,36 @@ resolver_start(void *arg)
 	struct resolver *r = arg;
 
 	dns_start(&r->dns, &r->daemon.loop);
+}
+
+static bool
+same_list(const struct conf_list *a, const struct conf_list *b)
+{
+	size_t i;
+
+	if (a->n != b->n)
+		return false;
+	for (i = 0; i < a->n; i++)
+		if (strcmp(a->words[i], b->words[i]) != 0)
+			return false;
+	return true;
+}
+
+/* libunbound takes its settings, and the root's keys from a file, only once:
+ * with others this process ends, and master starts a new one. */
+static int
+resolver_reload(void *arg, const struct conf *old)
+{
+	struct resolver *r = arg;
+	const struct conf_dns *a = &old->dns, *b = &r->daemon.conf->dns;
+
+	if (!same_list(&a->forward, &b->forward) ||
+	    (a->records == NULL) != (b->records == NULL) ||
+	    (a->records != NULL && strcmp(a->records, b->records) != 0)) {
+		log_info("other name servers: beginning anew");
+		daemon_exit(&r->daemon);
+	}
+	return 0;
 }
 
 static size_t
@@ -84,6 +116,7 @@ main(void)
 		.peers = peers,
 		.prepare = resolver_prepare,
 		.start = resolver_start,
+		.reload = resolver_reload,
 		.status = resolver_status,
 	};
 	struct resolver r = { .askers = NULL };

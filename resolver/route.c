@@ -8,6 +8,7 @@
 
 #include "lib/mem.h"
 #include "resolver/mx.h"
+#include "resolver/punycode.h"
 #include "resolver/resolver.h"
 
 #define ROUTE_TEXT_MAX 400
@@ -290,12 +291,14 @@ route_start(struct resolver *r, struct ipc_msg *m)
 	uint8_t flags = ipc_get_u8(&rd);
 	uint16_t port = ipc_get_u16(&rd);
 	struct span name = ipc_get_span(&rd, IPC_PATH_MAX);
+	char ascii[DNS_NAME_TEXT + 1];
 	struct route *ro;
 
 	if (!ipc_at_end(&rd) || port == 0 ||
 	    !(flags & ROUTE_F_MX) == !(flags & ROUTE_F_HOST))
 		return -1;
-	if (!dns_name_ok(name)) {
+	if (punycode_domain(name, ascii) == -1 ||
+	    !dns_name_ok(span_str(ascii))) {
 		refuse_now(m, DNS_NXDOMAIN, "not a name of the DNS");
 		return 0;
 	}
@@ -306,7 +309,7 @@ route_start(struct resolver *r, struct ipc_msg *m)
 		return 0;
 	}
 	ro->flags = flags;
-	span_copy(name, ro->domain, sizeof(ro->domain));
+	memcpy(ro->domain, ascii, sizeof(ro->domain));
 	timer_init(&ro->deadline, &r->daemon.loop, on_deadline, ro);
 	timer_set_ms(&ro->deadline, ROUTE_MS);
 	if (flags & ROUTE_F_MX)

@@ -1,9 +1,10 @@
 /*
  * tests/fuzz/resolver_rdata_fuzz.c - records as name servers may send them: two
- * octets of type, then rdata; and the file of test records.
+ * octets of type, then rdata; and the file of test records, and domains.
  */
 #include <stdlib.h>
 
+#include "resolver/punycode.h"
 #include "resolver/rdata.h"
 #include "resolver/records.h"
 
@@ -22,7 +23,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct buf out = BUF_INIT(4096);
 	struct records records = { NULL, 0 };
 	struct span in = span_make(data, len);
-	char name[DNS_NAME_TEXT];
+	char name[DNS_NAME_TEXT + 1];
 	size_t used, sum = 0;
 	unsigned line;
 
@@ -32,6 +33,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len >= 2)
 		rdata_format((uint16_t)(data[0] << 8 | data[1]),
 		    span_from(in, 2), &out);
+	if (len > 0)
+		punycode_domain(in, name);
 	if (out.len > 4096)
 		abort();
 	records_parse(in, &records, take, &sum, &line);

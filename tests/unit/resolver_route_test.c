@@ -18,6 +18,7 @@ static const char records[] =
     "b.test A 192.0.2.2\n"
     "self.test A 192.0.2.3\n"
     "null.test MX 0 .\n"
+    "xn--bcher-kva.test A 192.0.2.6\n"
     "alias.test CNAME plain.test\n"
     "ring1.test CNAME ring2.test\n"
     "ring2.test CNAME ring1.test\n"
@@ -213,7 +214,9 @@ routes(void)
 	route("broken.test", ROUTE_F_MX, "3");
 	route("forged.test", ROUTE_F_MX, "4");
 	route("signed.test", ROUTE_F_MX, "0s signed.test/10s/5");
-	route("b\303\274cher.test", ROUTE_F_MX, "1");
+	route("b\303\274cher.test", ROUTE_F_MX,
+	    "0 xn--bcher-kva.test/0/6");
+	route("b\303cher.test", ROUTE_F_MX, "1");
 	route("half.test", ROUTE_F_MX, "0 b.test/20/2");
 	check_int(t.r.open, 0);
 }
