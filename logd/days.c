@@ -184,6 +184,17 @@ days_clear(struct days *d)
 	buf_clear(&d->out);
 }
 
+/* Once; what is said becomes an event itself, and comes back here. */
+static void
+say_full(struct days *d, const char *what)
+{
+	bool said = d->full;
+
+	d->full = true;
+	if (!said)
+		log_warn("%s", what);
+}
+
 int
 days_flush(struct days *d)
 {
@@ -192,9 +203,7 @@ days_flush(struct days *d)
 	if (d->fd == -1 || s.len == 0)
 		return 0;
 	if (write_at(d->fd, s, d->size) == -1) {
-		if (!d->full)
-			log_warn("the files of events cannot be written");
-		d->full = true;
+		say_full(d, "the files of events cannot be written");
 		return -1; /* kept, and written again at the same place */
 	}
 	d->full = false;
@@ -212,9 +221,10 @@ block_end(struct days *d, size_t left)
 	if (left > sizeof(zeros) || buf_add(&d->out, zeros, left) == -1 ||
 	    days_flush(d) == -1)
 		return -1;
-	if (d->filtered + 1 == d->size / DAY_BLOCK && d->index != -1 &&
-	    write_at(d->index, span_make(d->filter, FILTER_OCTETS),
-	    MAGIC_OCTETS + d->filtered * FILTER_OCTETS) == 0)
+	if (d->filtered + 1 != d->size / DAY_BLOCK)
+		index_complete(d); /* a full disk has left gaps */
+	else if (d->index != -1 && write_at(d->index, span_make(d->filter,
+	    FILTER_OCTETS), MAGIC_OCTETS + d->filtered * FILTER_OCTETS) == 0)
 		d->filtered++;
 	memset(d->filter, 0, sizeof(d->filter));
 	return 0;
@@ -245,11 +255,9 @@ days_add(struct days *d, const struct record *r, int64_t now_s)
 		days_flush(d);
 		day_end(d);
 		if (day_begin(d, day) == -1) {
-			if (!d->full)
-				log_warn("no file for the events of today");
-			d->full = true;
 			day_end(d);
 			d->dropped++;
+			say_full(d, "no file for the events of today");
 			return;
 		}
 	}

@@ -213,6 +213,17 @@ to_file(struct sink *s, const struct record *r)
 	line_format(r, s->json ? LINE_JSON : LINE_TEXT, &s->out);
 }
 
+/* Once; what is said becomes a line itself, and comes back here. */
+static void
+say_full(struct sink *s)
+{
+	bool said = s->full;
+
+	s->full = true;
+	if (!said)
+		log_warn(SINK_FILE " cannot be written");
+}
+
 void
 sink_flush(struct sink *s)
 {
@@ -223,10 +234,8 @@ sink_flush(struct sink *s)
 		return;
 	/* Once a day anew, and whenever it failed: the folder may be back. */
 	if ((s->fd == -1 || s->full || s->day != today()) &&
-	    file_open(s) == -1 && !s->full) {
-		s->full = true;
-		log_warn(SINK_FILE);
-	}
+	    file_open(s) == -1)
+		say_full(s);
 	if (s->fd == -1)
 		return;
 	do
@@ -236,10 +245,8 @@ sink_flush(struct sink *s)
 		buf_drop(&s->out, (size_t)n);
 	if (n == (ssize_t)out.len)
 		s->full = false;
-	else if (!s->full) {
-		s->full = true;
-		log_warn("writing " SINK_FILE);
-	}
+	else
+		say_full(s);
 }
 
 /* The folder as we see it: below the log folder, which is our root. */
