@@ -13,7 +13,7 @@ As a program (ends with SIGTERM; prints "ready ADDR PORT" when it listens):
             [BEHAVIOUR[=VALUE] ...]
 
 With --out each letter becomes DIR/N.eml beside DIR/N.json (helo, from, params,
-rcpts, session); N counts from 1, written only when the receipt is due.
+peer, rcpts, session); N counts from 1, written only when the receipt is due.
 
 Behaviours (a value in brackets has a default):
 
@@ -52,14 +52,15 @@ SESSION_S = 600
 
 
 class Letter:
-    def __init__(self, session, helo, sender, params):
-        self.session, self.helo = session, helo
+    def __init__(self, session, peer, helo, sender, params):
+        self.session, self.peer, self.helo = session, peer, helo
         self.sender, self.params = sender, params
         self.rcpts = []         # (address, parameters)
         self.data = b""         # dots taken off, CRLF
 
     def as_dict(self):
-        return {"session": self.session, "helo": self.helo,
+        return {"session": self.session, "peer": self.peer,
+                "helo": self.helo,
                 "from": self.sender, "params": self.params,
                 "rcpts": [list(r) for r in self.rcpts]}
 
@@ -85,6 +86,8 @@ class Session:
         self.buf = b""
         self.helo = self.letter = None
         self.greeted = False
+        self.peer = "" if sock.family == socket.AF_UNIX else \
+            sock.getpeername()[0]
 
     def line(self):
         while b"\n" not in self.buf:
@@ -178,7 +181,8 @@ class Session:
             self.say("503 5.5.1 out of order")
         else:
             sender, params = path_of(arg.partition(":")[2])
-            self.letter = Letter(self.number, self.helo, sender, params)
+            self.letter = Letter(self.number, self.peer, self.helo, sender,
+                                 params)
             self.say("250 2.1.0 ok")
 
     def cmd_rcpt(self, arg):
