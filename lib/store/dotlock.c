@@ -20,6 +20,11 @@
 #include "lib/store/file.h"
 
 #define LOCK_TEXT_MAX 160
+
+/* Nobody else's lock has this mode: one of ours that is empty was cut off
+ * between its making and its text, which are microseconds apart. */
+#define LOCK_MODE   0444
+#define LOCK_TORN_S 2
 #define LOCK_NAME_MAX (STORE_NAME_MAX + 8)
 
 /* One word of a small file; "-" when there is none. */
@@ -119,12 +124,19 @@ lock_is_stale(int dir, const char *name, const struct dotlock_id *id,
 {
 	char text[LOCK_TEXT_MAX];
 	ssize_t n = lock_read(dir, name, text, st);
+	time_t age;
 
 	if (n == -1)
 		return false;
 	if (n > 0 && text_is_dead(span_make(text, (size_t)n), id))
 		return true;
-	return time(NULL) - st->st_mtime > DOTLOCK_AGE_S;
+	age = time(NULL) - st->st_mtime;
+	if (n == 0 && st->st_size == 0 && S_ISREG(st->st_mode) &&
+	    (st->st_mode & 0700) == (LOCK_MODE & 0700) && /* umask aside */
+	    st->st_uid == geteuid() &&
+	    age >= LOCK_TORN_S)
+		return true;
+	return age > DOTLOCK_AGE_S;
 }
 
 static int
@@ -134,7 +146,7 @@ lock_make(int dir, const char *name, const struct dotlock_id *id)
 	int fd, n = lock_text(id, text);
 
 	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
-	    O_CLOEXEC, 0644);
+	    O_CLOEXEC, LOCK_MODE);
 	if (fd == -1) {
 		if (errno == EEXIST)
 			errno = EAGAIN;

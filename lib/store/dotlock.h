@@ -32,8 +32,9 @@ void dotlock_identify(struct dotlock_id *id);
 
 /*
  * dotlock_take - one try. A lock is broken at once only if it names our machine
- * with an earlier boot, or our boot and pid namespace with a dead process; any
- * other when it is older than DOTLOCK_AGE_S.
+ * with an earlier boot, or our boot and pid namespace with a dead process, or
+ * was ours and cut off before it was written; any other when it is older than
+ * DOTLOCK_AGE_S.
  * Returns 0, or -1 with errno: EAGAIN (held), else why it cannot be made.
  */
 int dotlock_take(int dir, const char *mailbox, const struct dotlock_id *id);

@@ -87,6 +87,17 @@ main(void)
 	lock_put(&f, "", DOTLOCK_AGE_S + 10);
 	check_int(dotlock_take(f.mail, "box", &me), 0);
 
+	unlinkat(f.mail, "box.lock", 0);
+
+	check_begin("one of ours that was cut off before its text");
+	lock_put(&f, "", 0);
+	check_int(fchmodat(f.mail, "box.lock", 0444, 0), 0);
+	check_int(dotlock_take(f.mail, "box", &me), -1);
+	unlinkat(f.mail, "box.lock", 0);
+	lock_put(&f, "", 10);
+	check_int(fchmodat(f.mail, "box.lock", 0444, 0), 0);
+	check_int(dotlock_take(f.mail, "box", &me), 0);
+
 	check_begin("refreshed and dropped by its owner alone");
 	other = me;
 	other.pid++;
