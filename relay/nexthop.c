@@ -97,15 +97,23 @@ bind_tells(sa_family_t family)
 	return !can_bind(&ss, sizeof(*six));
 }
 
+/* 0.0.0.0 and :: are whoever asks, and never an address to go to. */
+static bool
+is_unspecified(const struct address *a)
+{
+	struct in6_addr in6 = addr_in6(&a->ss);
+
+	return IN6_IS_ADDR_UNSPECIFIED(&in6) ||
+	    (IN6_IS_ADDR_V4MAPPED(&in6) && in6.s6_addr[12] == 0);
+}
+
 static bool
 is_ours(const struct address *a)
 {
 	struct in6_addr in6 = addr_in6(&a->ss);
-	bool v4 = IN6_IS_ADDR_V4MAPPED(&in6);
 
-	if (v4 && (in6.s6_addr[12] == 127 || in6.s6_addr[12] == 0))
-		return true;
-	if (IN6_IS_ADDR_LOOPBACK(&in6) || IN6_IS_ADDR_UNSPECIFIED(&in6))
+	if (IN6_IS_ADDR_LOOPBACK(&in6) ||
+	    (IN6_IS_ADDR_V4MAPPED(&in6) && in6.s6_addr[12] == 127))
 		return true;
 	return bind_tells(a->ss.ss_family) && can_bind(&a->ss, a->len);
 }
@@ -119,17 +127,17 @@ static void
 drop_ours(struct session *s)
 {
 	const struct conf *c = s->relay->daemon.conf;
+	bool may = c->allow_loopback || s->hop.via == VIA_LMTP ||
+	    s->hop.port != SMTP_PORT;
 	unsigned cut = UINT16_MAX + 1u;
 	size_t i, n = 0;
 
-	if (c->allow_loopback || s->hop.via == VIA_LMTP ||
-	    s->hop.port != SMTP_PORT)
-		return;
-	for (i = 0; i < s->naddrs; i++)
+	for (i = 0; i < s->naddrs && !may; i++)
 		if (s->addrs[i].preference < cut && is_ours(&s->addrs[i]))
 			cut = s->addrs[i].preference;
 	for (i = 0; i < s->naddrs; i++)
-		if (s->addrs[i].preference < cut)
+		if (s->addrs[i].preference < cut &&
+		    !is_unspecified(&s->addrs[i]))
 			s->addrs[n++] = s->addrs[i];
 	s->naddrs = n;
 }

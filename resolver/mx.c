@@ -3,6 +3,7 @@
  */
 #include "resolver/mx.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,7 +92,7 @@ mx_interleave(struct mx_addr *addrs, size_t n)
 }
 
 bool
-mx_addr_refused(const struct mx_addr *a)
+mx_addr_refused(const struct mx_addr *a, bool loopback)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	static const uint8_t zero[16];
@@ -99,10 +100,19 @@ mx_addr_refused(const struct mx_addr *a)
 
 	if (a->family == 6) {
 		if (memcmp(p, zero, 15) == 0 && p[15] <= 1)
-			return true; /* :: and ::1 */
+			return p[15] == 0 || !loopback; /* :: and ::1 */
 		if (memcmp(p, mapped, sizeof(mapped)) != 0)
 			return false;
 		p += sizeof(mapped);
 	}
-	return p[0] == 127 || p[0] == 0; /* 0/8 means "this host" as well */
+	/* all of 0/8 means "this host" as well */
+	return p[0] == 0 || (p[0] == 127 && !loopback);
+}
+
+bool
+mx_is_address(const char *name)
+{
+	struct in_addr in;
+
+	return inet_pton(AF_INET, name, &in) == 1;
 }

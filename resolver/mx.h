@@ -42,7 +42,11 @@ struct mx_addr {
  */
 void mx_interleave(struct mx_addr *addrs, size_t n);
 
-/* mx_addr_refused - loopback or unspecified, also as IPv4 within IPv6. */
-bool mx_addr_refused(const struct mx_addr *a);
+/* mx_addr_refused - unspecified or, unless loopback is allowed, loopback; also
+ * as IPv4 within IPv6. */
+bool mx_addr_refused(const struct mx_addr *a, bool loopback);
+
+/* mx_is_address - an address in place of a name: no host is meant by it. */
+bool mx_is_address(const char *name);
 
 #endif

@@ -155,8 +155,8 @@ host_addr(struct route_host *h, uint8_t family, const struct dns_answer *dns)
 		a->secure = dns->secure;
 		a->family = family;
 		memcpy(a->addr, dns->data[i], len);
-		if (mx_addr_refused(a) && (ro->flags & ROUTE_F_MX) &&
-		    !ro->asker.r->daemon.conf->allow_loopback)
+		if ((ro->flags & ROUTE_F_MX) && mx_addr_refused(a,
+		    ro->asker.r->daemon.conf->allow_loopback))
 			ro->refused = true;
 		else
 			h->naddrs++;
@@ -239,7 +239,8 @@ route_mx(struct route *ro, const struct dns_answer *dns)
 
 	for (i = 0; i < dns->n; i++) {
 		if (rdata_mx(span_make(dns->data[i], (size_t)dns->len[i]),
-		    &hosts[n].preference, hosts[n].name) == -1)
+		    &hosts[n].preference, hosts[n].name) == -1 ||
+		    mx_is_address(hosts[n].name))
 			continue;
 		if (strcmp(hosts[n].name, ".") == 0)
 			nulls++;

@@ -130,22 +130,26 @@ test_refused(void)
 	struct mx_addr a = { .family = 4, .addr = { 127, 3, 2, 1 } };
 
 	check_begin("addresses of this very machine");
-	check_true(mx_addr_refused(&a));
+	check_true(mx_addr_refused(&a, false));
+	check_true(!mx_addr_refused(&a, true));
 	a.addr[0] = 0;
-	check_true(mx_addr_refused(&a));
+	check_true(mx_addr_refused(&a, false));
+	check_true(mx_addr_refused(&a, true));
 	a.addr[0] = 192;
-	check_true(!mx_addr_refused(&a));
+	check_true(!mx_addr_refused(&a, false));
 	a = (struct mx_addr){ .family = 6, .addr = { [15] = 1 } };
-	check_true(mx_addr_refused(&a));
+	check_true(mx_addr_refused(&a, false));
 	a.addr[15] = 0;
-	check_true(mx_addr_refused(&a));
+	check_true(mx_addr_refused(&a, false));
 	a.addr[15] = 2;
-	check_true(!mx_addr_refused(&a));
+	check_true(!mx_addr_refused(&a, false));
 	a = (struct mx_addr){ .family = 6, .addr = { [10] = 255, [11] = 255,
 		[12] = 127, [15] = 1 } };
-	check_true(mx_addr_refused(&a));
+	check_true(mx_addr_refused(&a, false));
+	check_true(mx_is_address("127.0.0.1"));
+	check_true(!mx_is_address("127.0.0.1.test"));
 	a.addr[12] = 8;
-	check_true(!mx_addr_refused(&a));
+	check_true(!mx_addr_refused(&a, false));
 }
 
 static int

@@ -18,6 +18,9 @@ static const char records[] =
     "b.test A 192.0.2.2\n"
     "self.test A 192.0.2.3\n"
     "null.test MX 0 .\n"
+    "number.test MX 10 192.0.2.1\n"
+    "zero.test MX 10 zero.test\n"
+    "zero.test A 0.0.0.0\n"
     "xn--bcher-kva.test A 192.0.2.6\n"
     "alias.test CNAME plain.test\n"
     "ring1.test CNAME ring2.test\n"
@@ -204,7 +207,9 @@ routes(void)
 	route("mx.here.test", ROUTE_F_MX, "6");
 	route("lo.test", ROUTE_F_MX, "6");
 	route("mixed.test", ROUTE_F_MX, "0 b.test/10/2");
+	route("number.test", ROUTE_F_MX, "2");
 	t.conf.allow_loopback = true;
+	route("zero.test", ROUTE_F_MX, "6");
 	route("lo.test", ROUTE_F_MX | ROUTE_F_NO_IPV6,
 	    "0 localhost.lo.test/10/1");
 	t.conf.allow_loopback = false;
