@@ -74,7 +74,8 @@ class Load:
     until stop(). acked: the copies that got 250; tried: all that were sent."""
 
     def __init__(self, address, port, to, clients=8, total=None, size=2000,
-                 pace_s=0.0):
+                 pace_s=0.0, tag="l"):
+        self.tag = tag      # so that one load is told from another
         self.address, self.port, self.to = address, port, to
         self.total, self.size, self.pace_s = total, size, pace_s
         self.lock = threading.Lock()
@@ -127,7 +128,7 @@ class Load:
         rcpt, copies = self.to(n), 0
         while copies == 0 or not self.ended:
             copies += 1
-            copy = f"{n}.{copies}"
+            copy = f"{self.tag}{n}.{copies}"
             with self.lock:
                 self.tried[copy] = rcpt
             try:
@@ -157,8 +158,11 @@ def box_of(mail, rcpt):
 
 
 def found_in(mail, load):
-    """rcpt -> copies, of all local mailboxes that the load wrote to."""
-    return {r: copies_in(box_of(mail, r)) for r in set(load.tried.values())}
+    """rcpt -> copies of this load, of all local mailboxes that it wrote to."""
+    return {r: collections.Counter(
+                {c: n for c, n in copies_in(box_of(mail, r)).items()
+                 if re.match(load.tag + r"\d", c)})
+            for r in set(load.tried.values())}
 
 
 def missing(found, load):
