@@ -46,10 +46,13 @@ watch_update(struct conn *c)
 
 	if (c->closed)
 		return;
-	if (c->connecting || c->out.len > 0)
+	if (c->connecting || c->blocked)
 		want |= LOOP_WRITE;
-	if (!c->connecting && !c->paused && !c->eof && !c->closing &&
-	    c->out.len <= c->out_max)
+	/* A pause is mostly over before anything comes: what is watched stays
+	 * so until then, which saves two system calls a letter. */
+	if (!c->connecting && !c->eof && !c->closing &&
+	    c->out.len <= c->out_max &&
+	    (!c->paused || (c->watch.what & LOOP_READ) != 0))
 		want |= LOOP_READ;
 	watch_set(&c->watch, want);
 }
@@ -338,6 +341,7 @@ write_some(struct conn *c)
 	}
 	if (n > 0)
 		buf_drop(&c->out, (size_t)n);
+	c->blocked = c->out.len > 0;
 	/* input that had to wait for room in the output */
 	if ((c->in.len > 0 || c->eof) && wants_input(c))
 		loop_defer(c->loop, &c->pump);
@@ -364,6 +368,8 @@ connect_done(struct conn *c)
 		conn_ended(c, CONN_ERROR);
 		return;
 	}
+	if (c->out.len > 0)
+		loop_defer(c->loop, &c->pump);
 	if (c->ops->connected != NULL)
 		c->ops->connected(c->arg);
 }
@@ -380,7 +386,9 @@ on_ready(void *arg, unsigned what)
 		write_some(c);
 	if (c->closed || c->dead)
 		return;
-	if (what & LOOP_READ) {
+	if ((what & LOOP_READ) && c->paused)
+		watch_set(&c->watch, c->watch.what & ~(unsigned)LOOP_READ);
+	else if (what & LOOP_READ) {
 		c->in_pump = true;
 		for (i = 0; i < 4 && wants_input(c) && !c->eof; i++)
 			if (!read_once(c))

@@ -63,6 +63,7 @@ struct conn {
 	bool octets, paused, skipping, closing, connecting, eof, dead;
 	bool in_pump, closed;
 	bool told;             /* of the end of what is read */
+	bool blocked;          /* the kernel took less than there was */
 };
 
 /* What may wait unread by the peer before we stop reading its commands. */
