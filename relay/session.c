@@ -30,13 +30,13 @@ static const struct {
 #define TIME(field) offsetof(struct relay_times, field)
 	{ S_CONNECT,  "connecting",           TIME(connect),  S_ROUTE |
 	    S_CONNECT | S_GREETING | S_EHLO | S_HELO | S_ENVELOPE | S_TEXT |
-	    S_RSET },
+	    S_RSET | S_IDLE },
 	{ S_GREETING, "waiting for a greeting", TIME(greeting), S_CONNECT |
 	    S_ROUTE },
 	{ S_EHLO,     "EHLO",                 TIME(command),  S_GREETING },
 	{ S_HELO,     "HELO",                 TIME(command),  S_EHLO },
 	{ S_IDLE,     "idling",               TIME(idle),     S_EHLO | S_HELO |
-	    S_ENVELOPE | S_DOT | S_RSET },
+	    S_ENVELOPE | S_DOT | S_RSET | S_IDLE },
 	{ S_ENVELOPE, "sending the envelope", TIME(command),  S_EHLO | S_HELO |
 	    S_IDLE | S_ENVELOPE | S_RSET | S_DOT },
 	{ S_TEXT,     "sending the text",     TIME(block),    S_ENVELOPE },
@@ -173,6 +173,10 @@ session_next(struct session *s, const char *enhanced, const char *text)
 	}
 	if (transaction_lost(s, enhanced, text))
 		return;
+	if (job_is_settled(j)) {
+		session_give_up(s, OUTCOME_DEFERRED, enhanced, text);
+		return;
+	}
 	disconnect(s);
 	if (s->used_again && !s->heard) {
 		/* it had been closed while it was idle: no fault of anybody */

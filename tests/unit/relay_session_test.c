@@ -167,6 +167,12 @@ static const struct {
 	{ "all refused, DATA said in advance", &two, "1", { { G, PIPE,
 	    "554 5.5.1 nobody", { { "RCPT", "550 5.1.1 unknown" } } } },
 	    "1 4 5.1.1|2 4 5.1.1|", NULL, NULL, "" },
+	{ "all refused, gone at the empty text", &two, "12", { { G, PIPE, "!",
+	    { { "RCPT", "550 5.1.1 unknown" } } }, { G } },
+	    "1 4 5.1.1|2 4 5.1.1|", NULL, "", "" },
+	{ "all refused, data behind it", &two, "12", { { G, PIPE,
+	    "554 nobody\r\n250 more", { { "RCPT", "550 5.1.1 unknown" } } },
+	    { G } }, "1 4 5.1.1|2 4 5.1.1|", NULL, "", "" },
 	{ "all refused, DATA refused", &two, "1", { { G, PIPE, NULL,
 	    { { "RCPT", "550 5.1.1 unknown" }, { "DATA", "503 no" } } } },
 	    "1 4 5.1.1|2 4 5.1.1|", NULL, NULL, "" },
@@ -331,6 +337,8 @@ test_reuse(void)
 {
 	static const struct script good = { GREET, PIPE, NULL, { { NULL,
 		NULL } } };
+	static const struct script narrow = { GREET, "250-h\r\n250 SIZE 5",
+		NULL, { { NULL, NULL } } };
 	static const struct script sour = { GREET, PIPE, "451 4.0.0 no",
 		{ { "RCPT", "450 4.2.1 busy" }, { NULL, NULL } } };
 	unsigned i;
@@ -383,6 +391,20 @@ test_reuse(void)
 	loop_run_once(t.loop, 10);
 	loop_run_once(t.loop, 10);
 	check_true(t.r.sessions != NULL && t.r.sessions->state == S_IDLE);
+	check_int(t.hosts[0].connections, 1);
+
+	check_begin("too big for a host that was idle");
+	forget();
+	drop_idle();
+	t.hosts[0].script = &narrow;
+	job_put(&two);
+	run_until_done();
+	job_put(&plain);
+	run_until_done();
+	job_put(&two);
+	run_until_done();
+	check_span(buf_span(&t.told), "1 2 2.0.0|2 2 2.0.0|1 4 5.3.4|"
+	    "1 2 2.0.0|2 2 2.0.0|");
 	check_int(t.hosts[0].connections, 1);
 
 	check_begin("QUIT after idling");
