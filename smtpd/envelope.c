@@ -359,8 +359,10 @@ rcpt_answer(struct rcpt *r)
 
 	r->request = 0;
 	rcpts_reply(s);
-	if (s->tx != NULL && s->tx->nwaiting == 0)
+	if (s->tx != NULL && s->tx->nwaiting == 0) {
+		conn_hold(&s->conn, false);
 		command_resume(s);
+	}
 }
 
 static void
@@ -410,6 +412,7 @@ cmd_rcpt(struct session *s, struct span arg)
 		addr_verdict(v, errno);
 	else if (rcpt_judge(s, r, &a, params, v)) {
 		peer_ask_rcpt(s, r, &a);
+		conn_hold(&s->conn, true); /* RFC 2920 section 3.2 (5) */
 		return;
 	}
 	rcpts_reply(s);

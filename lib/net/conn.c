@@ -403,7 +403,8 @@ on_ready(void *arg, unsigned what)
 void
 conn_flush_soon(struct conn *c)
 {
-	if (c->closed || c->dead || c->out.len == 0)
+	if (c->closed || c->dead || c->out.len == 0 ||
+	    (c->held && !c->closing))
 		return;
 	if (c->in_pump) {
 		loop_defer(c->loop, &c->pump);
@@ -412,6 +413,14 @@ conn_flush_soon(struct conn *c)
 	write_some(c);
 	if (!c->closed)
 		watch_update(c);
+}
+
+void
+conn_hold(struct conn *c, bool hold)
+{
+	c->held = hold;
+	if (!hold && c->out.len > 0 && !c->closed)
+		loop_defer(c->loop, &c->pump);
 }
 
 struct buf *

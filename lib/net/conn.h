@@ -63,6 +63,7 @@ struct conn {
 	bool octets, paused, skipping, closing, connecting, eof, dead;
 	bool in_pump, closed;
 	bool told;             /* of the end of what is read */
+	bool held;             /* conn_hold */
 	bool blocked;          /* the kernel took less than there was */
 };
 
@@ -102,6 +103,10 @@ int conn_writef(struct conn *c, const char *fmt, ...)
 struct buf *conn_out(struct conn *c);
 void conn_flush_soon(struct conn *c);
 size_t conn_unsent(const struct conn *c);
+
+/* conn_hold - what is written waits until the hold ends: answers that a peer
+ * needs together leave in one write. conn_finish() ends it too. */
+void conn_hold(struct conn *c, bool hold);
 
 /* conn_deadline_s - one deadline for the whole request, not per octet; 0 none */
 void conn_deadline_s(struct conn *c, int64_t seconds);

@@ -193,7 +193,7 @@ late_answers(void)
 	fake_connect(&fake.mx);
 	fake_send(span_str(HELLO FROM RCPT "RCPT TO:<nobody@example.test>\r\n"
 	    "RCPT TO:<a@@b>\r\n" RCPT "NOOP\r\nRSET\r\n"), 9999);
-	check_str(codes(), "220 250 250");
+	check_str(codes(), "220"); /* the rest leaves with the answers */
 	for (i = fake.nheld; i-- > 0;)
 		fake_answer_one(fake.held[i].request, fake.held[i].verdict);
 	fake.hold_answers = false;
