@@ -73,7 +73,7 @@ struct login {
 	struct channel *asked;    /* borrows: whom request is with */
 	uint32_t request;         /* 0: none */
 	struct timer delay;       /* before a refusal is told */
-	struct defer bury;        /* frees it when nothing runs in it any more */
+	struct defer bury;        /* frees it when nothing runs in it */
 	bool gone;
 	uint64_t sid;
 	int64_t begin_ms, active_ms;

@@ -165,7 +165,7 @@ session_refuse(int fd, const char *text)
 	char line[256];
 	int n = snprintf(line, sizeof(line), "-ERR %s\r\n", text);
 
-	/* Short and first: it fits into the empty socket, or nobody is there. */
+	/* Short and first: it fits into the socket, or nobody is there. */
 	if (n > 0 && write(fd, line, (size_t)n) == -1)
 		return;
 }

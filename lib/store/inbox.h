@@ -12,7 +12,7 @@ struct inbox {
 	int mail_dir, index_dir;
 	char name[STORE_NAME_MAX + 1];
 	struct dotlock_local local; /* where the owner may make his own locks */
-	struct store_conf conf;     /* for store_open; points into this struct */
+	struct store_conf conf;     /* for store_open; points into this */
 };
 
 /*

@@ -55,7 +55,7 @@ ix_rec_decode(const uint8_t in[IX_RECORD_OCTETS], struct ix_rec *r)
 	memcpy(r->token, in + 80, STORE_TOKEN_OCTETS);
 }
 
-/* The header, as ix_header_decode reads it; wire is what the base sums up to. */
+/* The header, as ix_header_decode reads it; wire: what the base sums up to. */
 void
 ix_header_encode(const struct index *ix, uint32_t base_n,
     uint8_t out[IX_HEADER_OCTETS])

@@ -74,7 +74,7 @@ struct index {
 	uint64_t log_begin, log_end; /* offsets of the valid log */
 	uint64_t file_size;      /* when it was last looked at */
 	uint64_t boot_now;       /* which start of the machine this is */
-	uint64_t log_floor;      /* lowest modseq whose expunges are in the log */
+	uint64_t log_floor;      /* the log tells expunges above this modseq */
 	uint32_t uidvalidity, generation, uidnext, uid_reserved;
 	uint64_t modseq, modseq_reserved, boot;
 	uint64_t wire;           /* sum over all letters */

@@ -31,8 +31,8 @@ struct range {
 
 /*
  * side_write - makes the side file out of these ranges, durable and complete;
- * sets len and the digests. side_apply - overwrites, cuts, removes the side file. Locked.
- * Return 0, or -1 with errno.
+ * sets len and the digests. side_apply - overwrites, cuts, removes the side
+ * file. Locked. Return 0, or -1 with errno.
  */
 int side_write(struct store *s, struct side *side, const struct range *keep,
     size_t n);

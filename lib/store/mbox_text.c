@@ -84,7 +84,7 @@ piece_of_file(struct letter_text *t, struct buf *out)
 	return 0;
 }
 
-/* The From_ line and our own lines, which are not filtered like a stranger's. */
+/* The From_ line and our own lines, not filtered as a stranger's are. */
 static int
 head_add(struct buf *out, const struct store_letter *l)
 {

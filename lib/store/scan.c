@@ -219,7 +219,7 @@ scan_file(struct scan *s, int fd, uint64_t from, uint64_t to)
 		if (n == -1)
 			goto done;
 		if ((size_t)n < want)
-			to = from + (size_t)n; /* cut by another: what is left */
+			to = from + (size_t)n; /* another cut it */
 		from += (size_t)n;
 		held += (size_t)n;
 		nl = from < to ? memrchr(block, '\n', held) : NULL;

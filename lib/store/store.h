@@ -102,7 +102,7 @@ struct store_letter {
 
 	/* Answers. */
 	int error;     /* 0: durable in the mailbox; else an errno */
-	bool was_there; /* found by its token or its octets, not written again */
+	bool was_there; /* found by token or octets, not written again */
 	uint32_t uid;
 };
 

@@ -266,7 +266,8 @@ test_foreign(void)
 	s = fixture_open(&f);
 	append_text(s, 1, "Subject: one\r\n\r\n1\r\n");
 	check_true(!store_changed(s));
-	box_append(&f, "From x Tue Nov 14 22:13:20 2023\nSubject: two\n\n2\n\n");
+	box_append(&f, "From x Tue Nov 14 22:13:20 2023\nSubject: two\n\n2\n"
+	    "\n");
 	check_true(store_changed(s));
 	check_int(store_sync(s), 0);
 	check_int(store_count(s), 2);
@@ -354,7 +355,8 @@ test_foreign(void)
 	check_begin("equal letters have counters");
 	box_put(&f, "");
 	for (int i = 0; i < 3; i++)
-		box_append(&f, "From x Tue Nov 14 22:13:20 2023\nS: q\n\nx\n\n");
+		box_append(&f, "From x Tue Nov 14 22:13:20 2023\nS: q\n\nx\n"
+		    "\n");
 	check_int(store_sync(s), 0);
 	check_int(store_uidl(s, 0, uidl), 0);
 	check_true(strchr(uidl, '-') == NULL);
