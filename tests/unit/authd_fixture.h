@@ -133,6 +133,8 @@ fixture_serve(struct fixture *f)
 {
 	while (f->nasked > 0)
 		fixture_answer(f, f->asked[--f->nasked]);
+	/* f->job is no job of the heap: the next question begins anew */
+	memset(&f->jobs, 0, sizeof(f->jobs));
 }
 
 static const char fixture_conf[] =

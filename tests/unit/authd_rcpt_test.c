@@ -166,6 +166,71 @@ test_accounts(void)
 	check_true(!directory_by_uid(&f.dir, 20002, &u));
 }
 
+/* -- questions that wait -- */
+
+static unsigned runs, freed;
+
+static bool
+run_waiting(struct job *j)
+{
+	runs++;
+	if (runs == 1 && nss_name(&f.nss, j, span_str("late")) == NULL)
+		return false;
+	if (runs == 2) {
+		j->wants_tables = true;
+		return false;
+	}
+	return true;
+}
+
+static void
+count_free(struct job *j)
+{
+	(void)j;
+	freed++;
+}
+
+static void
+test_jobs(void)
+{
+	static struct channel asker, other;
+	static struct jobs jobs;
+	struct job *j = xcalloc(1, sizeof(*j));
+
+	check_begin("a question waits for an account, then for a table");
+	f.nss.jobs = &jobs;
+	*j = (struct job){ .run = run_waiting, .free = count_free,
+	    .ch = &asker };
+	job_start(&jobs, j);
+	check_int(jobs.n, 1);
+	jobs_tables(&jobs);
+	check_int(runs, 1);
+	fixture_serve(&f);
+	check_int(runs, 2);
+	jobs_tables(&jobs);
+	check_int(runs, 3);
+	check_int(freed, 1);
+	check_int(jobs.n, 0);
+
+	check_begin("its asker goes while it waits");
+	runs = freed = 0;
+	nss_clear(&f.nss);
+	nss_init(&f.nss, fixture_ask, &f, &jobs);
+	j = xcalloc(1, sizeof(*j));
+	*j = (struct job){ .run = run_waiting, .free = count_free,
+	    .ch = &asker };
+	job_start(&jobs, j);
+	jobs_lost(&jobs, &other);
+	check_int(jobs.n, 1);
+	jobs_lost(&jobs, &asker);
+	check_int(freed, 0); /* the answer that is under way names it */
+	fixture_serve(&f);
+	check_int(freed, 1);
+	check_int(runs, 1);
+	check_int(jobs.n, 0);
+	f.nss.jobs = &f.jobs;
+}
+
 /* A new configuration keeps tables, and takes those that came before it. */
 static void
 test_reload(void)
@@ -211,6 +276,7 @@ main(void)
 	test_cache();
 	test_busy();
 	test_accounts();
+	test_jobs();
 	test_reload();
 	fixture_clear(&f);
 	return check_end();
