@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,11 +72,34 @@ bdb_close(struct index *ix)
 	free(ix);
 }
 
+/*
+ * Berkeley DB knows only paths, and opens files at any time: an absolute one
+ * does not depend on where the process stands later.
+ */
 static int
-env_open(struct index *ix)
+home_path(int rootfd, char *out, size_t size)
 {
+	size_t n;
+
+	if (fchdir(rootfd) == -1 || getcwd(out, size) == NULL)
+		return -1;
+	n = strlen(out);
+	if (n + sizeof("/" HOME) > size) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(out + n, "/" HOME, sizeof("/" HOME));
+	return 0;
+}
+
+static int
+env_open(struct index *ix, int rootfd)
+{
+	char home[PATH_MAX];
 	int rv;
 
+	if (home_path(rootfd, home, sizeof(home)) == -1)
+		return errno;
 	if ((rv = db_env_create(&ix->env, 0)) != 0)
 		return rv;
 	ix->env->set_errcall(ix->env, on_error);
@@ -83,7 +107,7 @@ env_open(struct index *ix)
 	    (rv = ix->env->log_set_config(ix->env, DB_LOG_AUTO_REMOVE, 1)) !=
 	    0 || (rv = ix->env->set_flags(ix->env, DB_TXN_NOSYNC, 1)) != 0)
 		return rv;
-	return ix->env->open(ix->env, HOME, DB_CREATE | DB_PRIVATE |
+	return ix->env->open(ix->env, home, DB_CREATE | DB_PRIVATE |
 	    DB_RECOVER | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_MPOOL, 0600);
 }
 
@@ -112,7 +136,7 @@ bdb_open(int rootfd)
 	if (mkdirat(rootfd, HOME, 0700) == -1 && errno != EEXIST)
 		return NULL;
 	ix = xcalloc(1, sizeof(*ix));
-	rv = env_open(ix);
+	rv = env_open(ix, rootfd);
 	for (t = 0; rv == 0 && t < INDEX_TABLES; t++)
 		rv = table_open(ix, t);
 	if (rv != 0) {

@@ -389,7 +389,7 @@ spool_begin(struct spool *sp, struct committer_start *cs, bool *wipe,
 {
 	sp->rootfd = openat(sp->o.rootfd, ".",
 	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (sp->rootfd == -1 || fchdir(sp->rootfd) == -1)
+	if (sp->rootfd == -1)
 		return say(why, size, "the spool's folder");
 	if ((sp->lockfd = meta_lock(sp->rootfd, why, size)) == -1)
 		return -1;

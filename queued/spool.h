@@ -65,7 +65,7 @@ struct spool_options {
  * log, opens a new segment and starts the threads; the index catches up behind
  * it, and scans wait for that. Call it after privsep_drop and sandbox_enter:
  * threads are made here. The working directory of the process becomes the
- * spool (Berkeley DB knows only paths).
+ * spool, to learn its path: Berkeley DB knows only paths.
  * Returns 0, or -1 with a sentence in why (owner alive, meta missing, newer
  * format, no space ...).
  */

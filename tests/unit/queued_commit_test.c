@@ -108,8 +108,9 @@ failing_batch(struct help *h, atomic_int *what)
 	qid = spool_qids(h->sp, 1);
 	l = help_new_letter(qid, 1);
 	atomic_store(what, 1);
-	spool_state(h->sp, old->qid, &o, 1, help_status, &out);
+	/* intake first: a batch that began at once would hold it alone */
 	spool_accept(h->sp, l, help_body(h, qid, 300), help_status, &in);
+	spool_state(h->sp, old->qid, &o, 1, help_status, &out);
 	spool_ctrl(h->sp, old->qid, &k, help_status, &ctrl);
 	help_run(h, &in.done);
 	help_run(h, &ctrl.done);

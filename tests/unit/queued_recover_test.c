@@ -301,7 +301,7 @@ test_index_damage(struct help *h)
 		while (!all[i].acked)
 			loop_run_once(&h->loop, 10);
 	}
-	help_run_ms(h, 300);
+	help_indexed(h, nitems(all));
 	for (f = 0; f < nitems(files); f++) {
 		copy_of(h, &copy);
 		path = xasprintf("%s/index/%s", copy.path, files[f]);

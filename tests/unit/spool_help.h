@@ -134,6 +134,19 @@ help_run_ms(struct help *h, int64_t ms)
 		loop_run_once(&h->loop, 20);
 }
 
+/* Until the index holds n letters; a loaded machine may take its time. */
+static inline void
+help_indexed(struct help *h, uint64_t n)
+{
+	int64_t end = clock_boot_ms() + 20000;
+	struct spool_stats st;
+
+	do {
+		help_run_ms(h, 50);
+		spool_stats(h->sp, &st);
+	} while ((!st.index_ready || st.indexed < n) && clock_boot_ms() < end);
+}
+
 struct help_wait {
 	bool done;
 	enum spool_status status;
