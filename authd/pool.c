@@ -89,6 +89,8 @@ hand_over(struct pool_task *t, struct channel *ch, unsigned which)
 		ipc_put_str(&w, t->texts[i]);
 	/* Refused only when the channel is lost: then on_answer comes. */
 	(void)ipc_end(&w);
+	if (t->type == IPC_PW_CHECK)
+		channel_flush_secret(ch);
 }
 
 static void

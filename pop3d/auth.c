@@ -157,6 +157,7 @@ auth_start(struct login *c, const char *name, struct span password)
 	ipc_put_span(&w, password);
 	ipc_put_str(&w, c->client_text);
 	ipc_end(&w);
+	channel_flush_secret(c->asked);
 }
 
 /* The client has gone, or goes: nobody is to answer it any more. */

@@ -514,6 +514,14 @@ channel_flush(struct channel *ch)
 		buf_clear(&ch->out);
 }
 
+void
+channel_flush_secret(struct channel *ch)
+{
+	channel_flush(ch);
+	if (ch->out.len == 0)
+		buf_wipe(&ch->out);
+}
+
 static void
 on_flush(void *arg)
 {

@@ -75,6 +75,10 @@ void channel_close(struct channel *ch);
 /* channel_flush - tries to write now; else it happens before the loop sleeps. */
 void channel_flush(struct channel *ch);
 
+/* channel_flush_secret - writes now, and overwrites what has been written: a
+ * password does not stay in our memory. */
+void channel_flush_secret(struct channel *ch);
+
 /* channel_queued - octets written but not yet taken by the socket. */
 size_t channel_queued(const struct channel *ch);
 
