@@ -113,6 +113,7 @@ child_new(struct master *m, enum role role)
 	c->m = m;
 	c->role = role;
 	c->instance = (uint16_t)instance;
+	c->place = role_count(m, role);
 	timer_init(&c->backoff, &m->loop, on_backoff, c);
 	channel_init(&c->ch, &m->loop, ROLE_MASTER, role, master_handlers(role),
 	    c);

@@ -197,13 +197,29 @@ send_listener(struct child *c, unsigned index, enum conf_kind kind, int fd)
 	ipc_end(&w);
 }
 
+/*
+ * A listener has as many workers as it says. Letters of a device are counted
+ * against its rate by one process, which therefore takes them all.
+ */
+static bool
+serves(const struct child *c, const struct bound *b)
+{
+	const struct conf *conf = c->m->conf;
+
+	if ((c->role == ROLE_POP3D) != (b->kind == LISTEN_POP3) ||
+	    b->index >= conf->nlistens)
+		return false;
+	return c->place < (b->kind == LISTEN_DEVICE ? 1 :
+	    conf->listens[b->index].workers);
+}
+
 void
 handout_listeners(struct child *c)
 {
 	struct bound *b;
 
 	for (b = c->m->bounds; b != NULL; b = b->next)
-		if ((c->role == ROLE_POP3D) == (b->kind == LISTEN_POP3))
+		if (serves(c, b))
 			send_listener(c, b->index, b->kind, b->fd);
 	if (c->role == ROLE_SMTPD && c->m->submit != -1)
 		send_listener(c, SUBMIT_INDEX, LISTEN_SUBMIT, c->m->submit);

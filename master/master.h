@@ -26,6 +26,7 @@ struct child {
 	struct master *m;
 	enum role role;
 	uint16_t instance;
+	unsigned place;         /* among those that do not drain: 0.. */
 	enum child_state state;
 	pid_t pid;              /* 0: none */
 	struct channel ch;

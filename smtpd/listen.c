@@ -59,16 +59,6 @@ submit_conf(struct smtpd *d)
 			d->submit.size = d->conf->listens[i].size;
 }
 
-/*
- * A device's letters are counted against its rate, and a count that several
- * workers share would need a place of its own: the first one takes them all.
- */
-static bool
-is_ours(const struct smtpd *d, const struct smtpd_listener *l)
-{
-	return l->kind != LISTEN_DEVICE || d->daemon.instance == 0;
-}
-
 static void
 listener_start(struct smtpd *d, struct smtpd_listener *l)
 {
@@ -76,7 +66,7 @@ listener_start(struct smtpd *d, struct smtpd_listener *l)
 		l->conf = &d->submit;
 	else if (l->index < d->conf->nlistens)
 		l->conf = &d->conf->listens[l->index];
-	if (l->conf != NULL && l->conf->kind == l->kind && is_ours(d, l))
+	if (l->conf != NULL && l->conf->kind == l->kind)
 		listener_open(&l->listener, d->loop, l->fd, on_client, l);
 	else
 		close(l->fd);
