@@ -231,6 +231,16 @@ inbox_open(struct deliver_user *u)
 	return store_open(&u->store, &conf);
 }
 
+/* A mail program may remove a mailbox that is empty. Only a new child, which has
+ * group mail for a moment, can make it again. */
+static bool
+inbox_is_gone(const struct deliver_user *u)
+{
+	return (u->account->flags & CHILD_F_DOTLOCK) && u->mail_dir != -1 &&
+	    faccessat(u->mail_dir, u->mailbox, F_OK, AT_SYMLINK_NOFOLLOW) ==
+	    -1 && errno == ENOENT;
+}
+
 void
 mailbox_deliver(struct deliver_user *u, struct task *first, size_t n)
 {
@@ -247,16 +257,19 @@ mailbox_deliver(struct deliver_user *u, struct task *first, size_t n)
 	}
 	if (inbox_open(u) == -1 || store_append(u->store, letters, n) == -1) {
 		error = errno;
-		if (error != EAGAIN && error != EDQUOT)
+		if (error != EAGAIN && error != EDQUOT && !u->over)
 			log_warn("mailbox %s of %s", u->account->mailbox,
 			    u->account->user);
 	}
-	for (t = first, i = 0; t != NULL; t = next, i++) {
+	/* without an outcome deliver gives them to the next child */
+	u->over = u->over || (error != 0 && inbox_is_gone(u));
+	for (t = first, i = 0; t != NULL && !u->over; t = next, i++) {
 		next = t->next;
 		task_stored(t, u->store == NULL ? error : letters[i].error,
 		    "mailbox");
-		buf_clear(&heads[i]);
 	}
+	for (i = 0; i < n; i++)
+		buf_clear(&heads[i]);
 	/* What could not be opened or is in doubt is looked at afresh. */
 	if (error != 0)
 		mailbox_close(u);
