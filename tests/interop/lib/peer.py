@@ -1,0 +1,109 @@
+"""What tests against other people's programs share: getting them."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SRC = os.environ["SRCDIR"]
+sys.path.insert(0, os.path.join(SRC, "tests/suite/lib"))
+
+from post import FOLDER, Instance, check, fail, until  # noqa: E402,F401
+
+APT_S = 200     # a slow mirror; the test itself has its own limit
+sys.stdout.reconfigure(errors="backslashreplace")
+POLICY = "/usr/sbin/policy-rc.d"
+
+
+def skip(*words):
+    print(*words)
+    sys.exit(77)
+
+
+def apt(*words, root=None):
+    """apt-get without questions, recommended packages, or started services.
+    Returns whether it went well; what it said is in TEST_DIR/apt.log."""
+    folder = (root or "") + POLICY
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    argv = ["apt-get", "-q", "-y", "--no-install-recommends",
+            "-o", "DPkg::Lock::Timeout=120", *words]
+    if root:
+        argv = ["chroot", root, *argv]
+    ours = not os.path.exists(folder)
+    try:
+        if ours:
+            with open(folder, "w") as f:
+                f.write("#!/bin/sh\nexit 101\n")
+            os.chmod(folder, 0o755)
+        with open(FOLDER + "/apt.log", "ab") as log:
+            return subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log,
+                                  stderr=log, env=env,
+                                  timeout=APT_S).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    finally:
+        if ours and os.path.exists(folder):
+            os.unlink(folder)
+
+
+def need(program, package=None):
+    """Installs what is not there; the test is skipped where it cannot."""
+    path = os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin"
+    if not shutil.which(program, path=path):
+        package = package or program
+        if os.getuid() != 0:
+            skip(f"{package} is not installed, and only root can do that")
+        if not shutil.which("apt-get"):
+            skip(f"{package} is not installed, and there is no apt-get")
+        apt("install", package) or apt("update") and apt("install", package)
+    found = shutil.which(program, path=path)
+    if not found:
+        skip(f"{package} cannot be installed: see apt-get install {package}")
+    return found
+
+
+def run(*argv, status=0, stdin="", timeout=60, **more):
+    """Runs a program to its end and gives its output, both kinds."""
+    p = subprocess.run(argv, input=stdin.encode("utf-8", "surrogateescape"),
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       timeout=timeout, **more)
+    out = p.stdout.decode("utf-8", "surrogateescape")
+    wanted = status if isinstance(status, tuple) else (status,)
+    check(p.returncode in wanted, " ".join(argv), "exited with",
+          p.returncode, out[-3000:])
+    return out
+
+
+def own(i, path, k, mode=0o600):
+    """The file belongs to userK, as it must to be believed."""
+    os.chmod(path, mode)
+    if os.getuid() == 0:
+        os.chown(path, uid_of(i, k), -1)
+    return path
+
+
+def uid_of(i, k):
+    return os.stat(os.path.join(i.path("home"), f"user{k}")).st_uid
+
+
+def home(i, k, name, text, mode=0o600):
+    """A file in the home of userK."""
+    path = os.path.join(i.path("home"), f"user{k}", name)
+    with open(path, "w") as f:
+        f.write(text)
+    return own(i, path, k, mode)
+
+
+def as_user(i, k):
+    """For run(): as userK with his home, as far as the caller may."""
+    more = {"cwd": os.path.join(i.path("home"), f"user{k}"),
+            "env": {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "dumb",
+                    "HOME": os.path.join(i.path("home"), f"user{k}")}}
+    if os.getuid() == 0:
+        uid = uid_of(i, k)
+        more.update(user=uid, group=uid, extra_groups=[])
+    return more
+
+
+def scratch(prefix):
+    return tempfile.mkdtemp(prefix=prefix, dir=FOLDER)
