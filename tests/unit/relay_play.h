@@ -58,6 +58,7 @@ static struct {
 	struct buf text;          /* the last reply text and host */
 	unsigned done, reported, expect_done;
 	uint32_t next_job;
+	bool mad;                 /* hosts answer at random now and then */
 	const char *route;        /* what the resolver says: "123", or "!5" */
 } t = { .told = BUF_INIT(65536), .text = BUF_INIT(8192), .route = "1" };
 
@@ -92,11 +93,30 @@ say(struct client *c, const char *what)
 		conn_writef(&c->conn, "%s\r\n", what);
 }
 
+/* What a host says that has lost its mind; the same at each run. */
+static const char *
+babble(const char *sane)
+{
+	static const char *const words[] = { "250 2.0.0 ok", "354 go on",
+		"421 4.3.2 full", "~421 4.3.2 bye", "450 4.2.1 busy", "!",
+		"452 4.5.3 too many", "550 5.1.1 no", "554 5.6.0 bad",
+		"250-two\r\n250 lines", "250 ok\r\n250 more", "220 hello",
+		"hello", "250-a\r\n251 b", "503 5.5.1 order", "354 a\r\n250 b",
+		"250-h\r\n250-PIPELINING\r\n250 SIZE 5", "552 full" };
+	static uint32_t seed = 1;
+
+	seed = seed * 1103515245u + 12345u;
+	if ((seed >> 16) % 3 != 0)
+		return sane;
+	return words[(seed >> 18) % nitems(words)];
+}
+
 static void
 on_text_line(struct client *c, struct span line)
 {
 	struct host *h = c->host;
 	const struct rule *rule;
+	const char *answer;
 
 	if (!span_eqstr(line, ".")) {
 		buf_addf(&h->got, "%.*s|", SPAN_ARG(line));
@@ -106,7 +126,8 @@ on_text_line(struct client *c, struct span line)
 		return;
 	}
 	c->text = false;
-	say(c, h->script->dot != NULL ? h->script->dot : "250 2.0.0 taken");
+	answer = h->script->dot != NULL ? h->script->dot : "250 2.0.0 taken";
+	say(c, t.mad ? babble(answer) : answer);
 }
 
 static void
@@ -135,6 +156,8 @@ on_client_line(void *arg, struct span line, enum conn_eol eol)
 			answer = rule->answer;
 			break;
 		}
+	if (t.mad)
+		answer = babble(answer);
 	c->text = strncmp(answer, "354", 3) == 0;
 	say(c, answer);
 }
@@ -168,7 +191,7 @@ client_open(struct host *h, int fd)
 	c->host = h;
 	defer_init(&c->reap, client_reap, c);
 	conn_open(&c->conn, t.loop, fd, &client_ops, c, 4096);
-	say(c, h->script->greeting);
+	say(c, t.mad ? babble(h->script->greeting) : h->script->greeting);
 }
 
 static void

@@ -71,7 +71,7 @@ run_until_done(void)
 {
 	unsigned i;
 
-	for (i = 0; i < 1000 && t.done < t.expect_done; i++)
+	for (i = 0; i < 3000 && t.done < t.expect_done; i++)
 		loop_run_once(t.loop, 10);
 	check_int(t.done, t.expect_done);
 }
@@ -469,6 +469,35 @@ test_big(void)
 }
 
 static void
+test_mad(void)
+{
+	static const struct script mad = { GREET, PIPE, NULL, { { NULL,
+		NULL } } };
+	static const struct letter *const letters[] = { &plain, &two, &three,
+		&dsn, &utf8, &lmtp, &smart };
+	static const char *const routes[] = { "123", "1" };
+	unsigned i, k;
+
+	check_begin("hosts that have lost their minds");
+	forget();
+	for (i = 0; i < HOSTS; i++)
+		t.hosts[i].script = &mad;
+	t.mad = true;
+	t.conf.relay.connections = t.conf.relay.limit = 300;
+	for (i = 0; i < nitems(routes); i++) {
+		t.route = routes[i];
+		buf_reset(&t.told);
+		for (k = 0; k < 200; k++)
+			job_put(letters[k % nitems(letters)]);
+		run_until_done();
+	}
+	t.conf.relay.connections = 20;
+	t.conf.relay.limit = 50;
+	t.mad = false;
+	drop_idle();
+}
+
+static void
 test_loop(void)
 {
 	static const struct script ours = { GREET, "250 ME.TEST", NULL,
@@ -554,7 +583,7 @@ main(void)
 {
 	static const struct relay_times times = { .connect = 2, .greeting = 1,
 		.command = 1, .data = 1, .block = 1, .dot = 1, .idle = 1,
-		.quit = 1, .attempt = 10 };
+		.quit = 1, .attempt = 3 };
 	static char host[] = "me.test", hub[] = "hub.test";
 
 	log_init("relay_session_test");
@@ -587,6 +616,7 @@ main(void)
 	test_cases();
 	test_reuse();
 	test_big();
+	test_mad();
 	test_loop();
 	test_ours();
 	test_queued_lost();
