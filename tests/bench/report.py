@@ -21,8 +21,10 @@ GOALS = [    # file, test, figure, peer, what it is, goal as a ratio to the peer
      "POP3 login+STAT /s", ">= 5"),
     ("pop3.txt", "login", "cpu_per_1000", "dovecot",
      "CPU s per 1000 logins", ""),
-    ("pop3.txt", "retr", "retrall_ms", "dovecot",
-     "RETR of all, ms", "<= 1"),
+    ("pop3.txt", "retr", "s", "dovecot",
+     "login to the last RETR, s", "<= 1"),
+    ("pop3.txt", "retr", "retrall", "dovecot",
+     "RETR of 10,000 alone, s", "<= 1"),
 ]
 
 
@@ -34,9 +36,14 @@ def rows(path):
                 for line in f]
 
 
+def value(row, figure):
+    """A figure of a line, or the seconds of a step that is called so."""
+    return row.get("total_s" if row.get("step") == figure else figure)
+
+
 def median(folder, name, label, figure):
-    got = [float(r[figure]) for r in rows(os.path.join(folder, name))
-           if r.get("label") == label and figure in r and
+    got = [float(value(r, figure)) for r in rows(os.path.join(folder, name))
+           if r.get("label") == label and value(r, figure) is not None and
            r.get("result", "ok") == "ok"]
     return (statistics.median(got), len(got)) if got else (None, 0)
 
