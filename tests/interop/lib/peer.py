@@ -62,6 +62,30 @@ def need(program, package=None):
     return found
 
 
+UIDS = 20000    # userK of tests/instance is this and K
+
+
+def with_accounts(count, name="i"):
+    """Starts the test anew where the host knows userK of the instance of that
+    name: some programs refuse to work for a number. A user's test need not."""
+    if os.getuid() != 0:
+        return
+    if "INTEROP_ACCOUNTS" not in os.environ:
+        os.environ["INTEROP_ACCOUNTS"] = "yes"
+        os.execvp("unshare", ["unshare", "-m", sys.executable, *sys.argv])
+    for file, line in (
+            ("passwd", "user{k}:x:{u}:{u}:User {k}:{home}/user{k}:/bin/sh\n"),
+            ("group", "user{k}:x:{u}:\n")):
+        with open("/etc/" + file) as f:
+            text = f.read()
+        with open(f"{FOLDER}/{file}", "w") as f:
+            f.write(text)
+            for k in range(1, count + 1):
+                f.write(line.format(k=k, u=UIDS + k,
+                                    home=f"{FOLDER}/{name}/home"))
+        run("mount", "--bind", f"{FOLDER}/{file}", "/etc/" + file)
+
+
 def run(*argv, status=0, stdin="", timeout=60, **more):
     """Runs a program to its end and gives its output, both kinds."""
     p = subprocess.run(argv, input=stdin.encode("utf-8", "surrogateescape"),
