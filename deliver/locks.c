@@ -33,6 +33,8 @@ locks_init(struct locks *all, struct loop *loop, int dir)
 	all->loop = loop;
 	all->dir = dir;
 	all->first = NULL;
+	if (dotlock_common_open(dir, &all->id) == -1)
+		log_warn("a common lock file in the mail folder");
 	timer_init(&all->refresh, loop, on_refresh, all);
 	timer_set_ms(&all->refresh, DOTLOCK_REFRESH_S * 1000);
 }
@@ -42,6 +44,7 @@ locks_clear(struct locks *all)
 {
 	while (all->first != NULL)
 		lock_clear(all->first);
+	dotlock_common_close(all->dir, &all->id);
 	timer_stop(&all->refresh);
 }
 

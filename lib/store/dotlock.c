@@ -140,7 +140,7 @@ lock_is_stale(int dir, const char *name, const struct dotlock_id *id,
 }
 
 static int
-lock_make(int dir, const char *name, const struct dotlock_id *id)
+lock_file(int dir, const char *name, const struct dotlock_id *id)
 {
 	char text[LOCK_TEXT_MAX];
 	int fd, n = lock_text(id, text);
@@ -161,6 +161,56 @@ lock_make(int dir, const char *name, const struct dotlock_id *id)
 	}
 	close(fd);
 	return 0;
+}
+
+/* What the name stands for, is it the file that our locks are links to? */
+static bool
+is_common(int dir, const char *name, const struct dotlock_id *id)
+{
+	struct stat st;
+
+	return id->dev != 0 &&
+	    fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (uint64_t)st.st_dev == id->dev && (uint64_t)st.st_ino == id->ino;
+}
+
+static int
+lock_make(int dir, const char *name, const struct dotlock_id *id)
+{
+	if (id->dev != 0) {
+		if (linkat(dir, DOTLOCK_COMMON, dir, name, 0) == 0)
+			return 0;
+		if (errno == EEXIST) {
+			errno = EAGAIN;
+			return -1;
+		}
+	}
+	return lock_file(dir, name, id);
+}
+
+int
+dotlock_common_open(int dir, struct dotlock_id *id)
+{
+	struct stat st;
+
+	id->dev = 0;
+	/* one of an earlier run; its locks keep what they are links to */
+	if (unlinkat(dir, DOTLOCK_COMMON, 0) == -1 && errno != ENOENT)
+		return -1;
+	if (lock_file(dir, DOTLOCK_COMMON, id) == -1 ||
+	    fstatat(dir, DOTLOCK_COMMON, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return -1;
+	id->dev = (uint64_t)st.st_dev;
+	id->ino = (uint64_t)st.st_ino;
+	return 0;
+}
+
+void
+dotlock_common_close(int dir, struct dotlock_id *id)
+{
+	if (is_common(dir, DOTLOCK_COMMON, id))
+		unlinkat(dir, DOTLOCK_COMMON, 0);
+	id->dev = 0;
 }
 
 int
@@ -195,8 +245,11 @@ lock_is_ours(int dir, const char *name, const struct dotlock_id *id)
 {
 	char text[LOCK_TEXT_MAX], want[LOCK_TEXT_MAX];
 	struct stat st;
-	ssize_t n = lock_read(dir, name, text, &st);
+	ssize_t n;
 
+	if (is_common(dir, name, id))
+		return true;
+	n = lock_read(dir, name, text, &st);
 	return n > 0 && n == (ssize_t)lock_text(id, want) &&
 	    memcmp(text, want, (size_t)n) == 0;
 }

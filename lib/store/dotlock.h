@@ -24,11 +24,25 @@ struct dotlock_id {
 	char boot[40];    /* boot id */
 	uint64_t pid_ns;  /* inode of our pid namespace */
 	pid_t pid;
+	/* the file that all our locks are links to; dev 0: none */
+	uint64_t dev, ino;
 };
+
+/* Its name; no mailbox begins with a dot. */
+#define DOTLOCK_COMMON ".barid-lock"
 
 /* dotlock_identify - fills id; before a chroot. What cannot be read stays
  * unknown: locks are then broken by age alone. */
 void dotlock_identify(struct dotlock_id *id);
+
+/*
+ * dotlock_common_open - for a process that takes many: makes one file in dir,
+ * of which each lock will be a link. That spares making and freeing an inode a
+ * lock, and they are made young together. Returns 0, or -1 with errno; then
+ * each lock is a file of its own. dotlock_common_close removes it.
+ */
+int dotlock_common_open(int dir, struct dotlock_id *id);
+void dotlock_common_close(int dir, struct dotlock_id *id);
 
 /*
  * dotlock_take - one try. A lock is broken at once only if it names our machine

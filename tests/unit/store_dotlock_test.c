@@ -109,6 +109,37 @@ main(void)
 	dotlock_drop(f.mail, "box", &me);
 	check_int(fstatat(f.mail, "box.lock", &st, 0), -1);
 
+	check_begin("links to a common file");
+	check_int(dotlock_common_open(f.mail, &me), 0);
+	check_int(dotlock_take(f.mail, "box", &me), 0);
+	check_int(dotlock_take(f.mail, "box2", &me), 0);
+	check_int(fstatat(f.mail, "box.lock", &st, 0), 0);
+	check_int(st.st_ino, me.ino);
+	check_int(st.st_nlink, 3);
+	check_int(dotlock_take(f.mail, "box", &me), -1);
+	check_int(errno, EAGAIN);
+	check_int(dotlock_refresh(f.mail, "box", &me), 0);
+	dotlock_drop(f.mail, "box", &other);
+	check_int(fstatat(f.mail, "box.lock", &st, 0), 0);
+	dotlock_drop(f.mail, "box", &me);
+	check_int(fstatat(f.mail, "box.lock", &st, 0), -1);
+	check_begin("a later run finds what an earlier one left");
+	lock_put(&f, "", 0);
+	dotlock_drop(f.mail, "box", &me);
+	check_int(fstatat(f.mail, "box.lock", &st, 0), 0);
+	unlinkat(f.mail, "box.lock", 0);
+	check_int(dotlock_common_open(f.mail, &me), 0);
+	check_int(dotlock_take(f.mail, "box2", &me), -1);
+	dotlock_drop(f.mail, "box2", &me); /* the same text: ours */
+	check_int(dotlock_take(f.mail, "box2", &me), 0);
+	dotlock_drop(f.mail, "box2", &me);
+	check_begin("without the common file each is its own");
+	unlinkat(f.mail, DOTLOCK_COMMON, 0);
+	check_int(dotlock_take(f.mail, "box", &me), 0);
+	dotlock_drop(f.mail, "box", &me);
+	check_int(fstatat(f.mail, "box.lock", &st, 0), -1);
+	dotlock_common_close(f.mail, &me);
+
 	check_begin("names");
 	check_int(dotlock_take(f.mail, "../box", &me), -1);
 	check_int(errno, EINVAL);
