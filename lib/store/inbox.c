@@ -41,7 +41,7 @@ inbox_open(struct inbox *in, const char *mailbox, const char *index,
 	memset(in, 0, sizeof(*in));
 	in->mail_dir = in->index_dir = -1;
 	if (mail_folder_open(in, mailbox) == -1 ||
-	    (in->index_dir = open(index, FOLDER)) == -1) {
+	    (in->index_dir = open(index, FOLDER | O_NOFOLLOW)) == -1) {
 		saved = errno;
 		inbox_close(in);
 		errno = saved;

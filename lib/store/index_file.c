@@ -247,9 +247,10 @@ put_in_place(struct index *ix, const struct ix_rec *recs, uint32_t n)
 	}
 	drop_file(ix);
 	ix->fd = fd;
-	if (fsync(ix->dir) == -1)
-		return -1;
-	return load(ix);
+	if (fsync(ix->dir) == 0 && load(ix) == 0)
+		return 0;
+	drop_file(ix); /* it is read anew, not taken for an empty one */
+	return -1;
 }
 
 static void

@@ -56,6 +56,12 @@ last_is_there(struct store *s)
 	uint32_t n = index_count(&s->ix);
 	struct ix_rec r;
 
+	/* Records whose seen state a crash tore off: they are known already. */
+	if (n > 0) {
+		index_get(&s->ix, n - 1, &r);
+		if (r.place >= seen->size)
+			return false;
+	}
 	while (n-- > 0) { /* nearly always the first that is looked at */
 		index_get(&s->ix, n, &r);
 		if (r.place < seen->size && r.octets == seen->size - r.place)
