@@ -96,7 +96,8 @@ command_run(struct session *s, struct span line)
 	verb = span_trim(verb);
 	if ((c = command_find(verb)) == NULL) {
 		if (is_http(verb))
-			session_end(s, 554, "5.5.1", "This is no web server");
+			session_refuse(s, 554, "5.5.1",
+			    "This is no web server");
 		else
 			reply_junk(s, "5.5.1", "Command not recognized");
 	} else if ((c->states & s->state) == 0)
@@ -107,7 +108,8 @@ command_run(struct session *s, struct span line)
 		reply(s, 501, "5.5.4", "%s takes no argument", c->verb);
 	else if ((c->flags & C_LAST) && s->listen->kind == LISTEN_MX &&
 	    !conn_input_empty(&s->conn))
-		session_end(s, 554, "5.5.0", "You did not wait for the reply");
+		session_refuse(s, 554, "5.5.0",
+		    "You did not wait for the reply");
 	else
 		c->run(s, arg);
 }
@@ -136,7 +138,7 @@ command_line(struct session *s, struct span line, enum conn_eol eol)
 	if (eol == EOL_LF) {
 		/* the other side's idea of a line differs from ours: whatever
 		 * follows may be smuggled (design.md section 10) */
-		session_end(s, 500, "5.5.2", "Lines end in CR LF");
+		session_refuse(s, 500, "5.5.2", "Lines end in CR LF");
 		return;
 	}
 	while (line.len > 0 && (line.p[line.len - 1] == ' ' ||
@@ -256,7 +258,7 @@ static void
 cmd_vrfy(struct session *s, struct span arg)
 {
 	(void)arg; /* the same for everybody: no way to learn who exists */
-	reply(s, 252, "2.5.2", "Try RCPT and see");
+	reply(s, 252, "2.0.0", "Try RCPT and see");
 }
 
 static void

@@ -401,11 +401,11 @@ cmd_bdat(struct session *s, struct span arg)
 {
 	if (chunk_parse(s, arg) == -1) {
 		/* how many octets are no commands? there is no telling */
-		session_end(s, 501, "5.5.4", "BDAT needs a number");
+		session_refuse(s, 501, "5.5.4", "BDAT needs a number");
 		return;
 	}
 	if (s->chunk > s->listen->size + SMTP_EAT_OCTETS) {
-		session_end(s, 552, "5.3.4", "The chunk is far too big");
+		session_refuse(s, 552, "5.3.4", "The chunk is far too big");
 		return;
 	}
 	s->chunk_from = s->state;

@@ -24,13 +24,23 @@ bad_param(struct verdict *v, const char *what)
 	verdict_set(v, 501, "5.5.4", span_str(text));
 }
 
+static bool
+all_digits(struct span in)
+{
+	size_t i;
+
+	for (i = 0; i < in.len; i++)
+		if (in.p[i] < '0' || in.p[i] > '9')
+			return false;
+	return in.len > 0;
+}
+
 static void
 param_size(struct session *s, struct tx *tx, struct span value,
     struct verdict *v)
 {
 	/* more digits than a number may have are still only "too big" */
-	if (tx->declared != 0 || value.len == 0 ||
-	    strspn(value.p, "0123456789") < value.len || value.len > 20)
+	if (tx->declared != 0 || !all_digits(value))
 		bad_param(v, "SIZE");
 	else if (span_u64(value, UINT64_MAX, &tx->declared) == -1 ||
 	    tx->declared > s->listen->size)
@@ -292,7 +302,7 @@ cmd_mail(struct session *s, struct span arg)
 		return;
 	}
 	if (s->mails >= SMTP_MAILS_MAX) {
-		session_end(s, 421, "4.7.0", "Enough for one session");
+		session_refuse(s, 421, "4.7.0", "Enough for one session");
 		return;
 	}
 	tx = tx_new(s);

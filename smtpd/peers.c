@@ -108,6 +108,8 @@ on_uid_answer(void *arg, struct ipc_msg *m)
 	bool found;
 
 	s->uid_request = 0;
+	if (s->state != S_START)
+		return 0; /* on its way out: this worker drains */
 	if (m == NULL) {
 		session_end(s, 421, "4.3.0", "Not ready yet, try again");
 		return 0;

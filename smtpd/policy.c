@@ -86,7 +86,7 @@ policy_rcpt(const struct conf_listen *l, struct span domain, struct verdict *v)
 {
 	size_t i;
 
-	if (l->kind != LISTEN_DEVICE)
+	if (l->kind != LISTEN_DEVICE || domain.len == 0) /* postmaster */
 		return true;
 	for (i = 0; i < l->to.n; i++)
 		if (strcmp(l->to.words[i], "any") == 0 ||

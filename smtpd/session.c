@@ -145,20 +145,6 @@ session_event(struct session *s, struct event_out *e, enum event_code code)
 		event_str(e, KEY_HELO, s->helo);
 }
 
-static void
-refused_event(struct session *s, unsigned code, const char *enhanced,
-    const char *text)
-{
-	struct event_out e;
-	char said[256];
-
-	s->smtpd->n_refused++;
-	session_event(s, &e, EV_REFUSED);
-	snprintf(said, sizeof(said), "%u %s %s", code, enhanced, text);
-	event_str(&e, KEY_REPLY, said);
-	event_send(&e);
-}
-
 /* -- replies --------------------------------------------------------------- */
 
 static void
@@ -183,7 +169,7 @@ reply(struct session *s, unsigned code, const char *enhanced,
 	va_end(ap);
 	reply_write(s, code, enhanced, text);
 	if (code >= 500 && ++s->errors >= s->listen->errors)
-		session_end(s, 421, "4.7.0", "Too many errors");
+		session_refuse(s, 421, "4.7.0", "Too many errors");
 }
 
 void
@@ -193,7 +179,7 @@ reply_junk(struct session *s, const char *enhanced, const char *text)
 		return;
 	reply_write(s, 500, enhanced, text);
 	if (++s->junk >= s->listen->junk)
-		session_end(s, 421, "4.7.0", "Too much that is no command");
+		session_refuse(s, 421, "4.7.0", "Too much that is no command");
 }
 
 /* -- the beginning --------------------------------------------------------- */
@@ -245,8 +231,7 @@ room_make(struct smtpd_listener *l)
 		return true;
 	if (s == NULL || clock_boot_ms() - s->active_ms < SMTP_IDLE_MS)
 		return false;
-	refused_event(s, 421, "4.3.2", "idle, and others are waiting");
-	session_end(s, 421, "4.3.2", "Idle, and others are waiting");
+	session_refuse(s, 421, "4.3.2", "Idle, and others are waiting");
 	return true;
 }
 
@@ -307,10 +292,9 @@ session_open(struct smtpd_listener *l, int fd,
 	struct verdict v;
 
 	l->smtpd->n_connections++;
-	if (!session_admit(s, fd, room, &v)) {
-		refused_event(s, v.code, v.enhanced, v.text);
-		session_end(s, v.code, v.enhanced, v.text);
-	} else if (l->conf->kind == LISTEN_SUBMIT)
+	if (!session_admit(s, fd, room, &v))
+		session_refuse(s, v.code, v.enhanced, v.text);
+	else if (l->conf->kind == LISTEN_SUBMIT)
 		local_uid(s, fd);
 	else
 		session_greet(s);
@@ -348,6 +332,24 @@ session_end(struct session *s, unsigned code, const char *enhanced,
 	conn_finish(&s->conn, SMTP_FINISH_S);
 }
 
+/* The end of a session that an admin may have to explain to somebody. */
+void
+session_refuse(struct session *s, unsigned code, const char *enhanced,
+    const char *text)
+{
+	struct event_out e;
+	char said[sizeof(((struct verdict *)NULL)->text) + 20];
+
+	if (s->state == S_CLOSING)
+		return;
+	s->smtpd->n_refused++;
+	session_event(s, &e, EV_REFUSED);
+	snprintf(said, sizeof(said), "%u %s %s", code, enhanced, text);
+	event_str(&e, KEY_REPLY, said);
+	event_send(&e);
+	session_end(s, code, enhanced, text);
+}
+
 void
 session_close(struct session *s)
 {
@@ -380,18 +382,6 @@ session_close(struct session *s)
 		smtpd_drained(d);
 }
 
-void
-session_drain_all(struct smtpd *d)
-{
-	struct session *s, *next;
-
-	for (s = d->sessions; s != NULL; s = next) {
-		next = s->all_next;
-		if (s->tx == NULL)
-			session_end(s, 421, "4.3.2", "Restarting, come again");
-	}
-}
-
 /* Waiting for another program's word, so that input has to wait too? */
 static bool
 session_waits(const struct session *s)
@@ -400,15 +390,32 @@ session_waits(const struct session *s)
 	    (s->tx != NULL && s->tx->nwaiting > 0);
 }
 
+/* A worker that drains finishes transactions, and begins none. */
+static void
+session_part(struct session *s)
+{
+	if (s->smtpd->draining && s->tx == NULL)
+		session_end(s, 421, "4.3.2", "Restarting, come again");
+}
+
+void
+session_drain_all(struct smtpd *d)
+{
+	struct session *s, *next;
+
+	for (s = d->sessions; s != NULL; s = next) {
+		next = s->all_next;
+		session_part(s);
+	}
+}
+
 void
 session_settled(struct session *s)
 {
 	if (s->state == S_CLOSING || session_waits(s))
 		return;
-	if (s->smtpd->draining && s->tx == NULL)
-		session_end(s, 421, "4.3.2", "Restarting, come again");
-	else
-		conn_resume(&s->conn);
+	session_part(s);
+	conn_resume(&s->conn);
 }
 
 /* -- what the connection tells --------------------------------------------- */
@@ -424,6 +431,7 @@ on_line(void *arg, struct span line, enum conn_eol eol)
 		idle_enter(s);
 	}
 	command_line(s, line, eol);
+	session_part(s);
 }
 
 static void

@@ -213,6 +213,10 @@ void session_close(struct session *s);
 void session_end(struct session *s, unsigned code, const char *enhanced,
     const char *text);
 
+/* session_refuse - the same, and the log tells of it. */
+void session_refuse(struct session *s, unsigned code, const char *enhanced,
+    const char *text);
+
 /* session_enter - the only writer of s->state and of its deadline. */
 void session_enter(struct session *s, enum session_state to);
 
