@@ -149,6 +149,7 @@ job_again(struct job *j)
 	j->again = true;
 	j->sent = false;
 	j->user->nsent--;
+	j->user->nbig -= j->big;
 	put_u32(flags, get_u32(flags) | JOB_F_CHECK);
 	return true;
 }
@@ -230,6 +231,7 @@ job_send(struct user *u, struct job *j)
 	ipc_end(&w);
 	j->sent = true;
 	u->nsent++;
+	u->nbig += j->big;
 }
 
 static void
@@ -239,8 +241,8 @@ user_feed(struct user *u)
 
 	if (u->yields)
 		return;
-	for (j = u->first; j != NULL; j = j->next)
-		if (!j->sent)
+	for (j = u->first; j != NULL && u->njobs > u->nsent; j = j->next)
+		if (!j->sent && !(j->big && u->nbig >= CHILD_BIGS_MAX))
 			job_send(u, j);
 	if (u->nsent > 0)
 		idle_leave(u);
@@ -267,9 +269,17 @@ user_drop_job(struct job *j)
 	else
 		u->last = j->at;
 	u->njobs--;
-	if (j->sent && --u->nsent == 0 && u->state == USER_UP)
-		idle_enter(u);
 	j->user = NULL;
+	if (!j->sent)
+		return;
+	u->nsent--;
+	u->nbig -= j->big;
+	if (u->state != USER_UP)
+		return;
+	if (u->njobs > u->nsent && !u->r->stopping)
+		user_feed(u); /* there is room for another big one */
+	if (u->nsent == 0)
+		idle_enter(u);
 }
 
 static void

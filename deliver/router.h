@@ -24,6 +24,8 @@
 #define REPORT_WAIT_MS    20000
 /* At the end what is being written may come to an end. */
 #define STOP_WAIT_MS      5000
+/* Bodies that a child holds as descriptors: it has 256 (lib/privsep/roles.c). */
+#define CHILD_BIGS_MAX    64
 /* Jobs at once: far beyond what queued gives, so more is a fault of its. */
 #define JOBS_MAX          20000
 
@@ -72,7 +74,7 @@ struct user {
 	struct channel ch;
 	struct lock lock;
 	struct job *first, **last; /* its jobs, in order */
-	unsigned njobs, nsent;
+	unsigned njobs, nsent, nbig; /* big: of those sent */
 	int64_t since_ms;      /* of its state */
 	int64_t refused_ms;    /* when master first could not, 0: it could */
 	struct user *idle_next, **idle_at; /* least recently used first */

@@ -21,7 +21,7 @@ struct kid {
 	char user[64];
 	uint8_t flags;
 	bool up, gone;
-	uint32_t sessions[16];
+	uint32_t sessions[256];
 	size_t begun, ended, octets, checks;
 	bool big;
 	int locked;            /* -1: not yet answered */
@@ -69,7 +69,7 @@ kid_begin(void *arg, struct ipc_msg *m)
 	check_int(job_head_read(m->body, &h), 0);
 	check_span(h.target, k->user);
 	k->checks += (h.flags & JOB_F_CHECK) != 0;
-	k->sessions[k->begun++ % 16] = m->session;
+	k->sessions[k->begun++ % 256] = m->session;
 	return 0;
 }
 
@@ -521,6 +521,43 @@ test_delivery(void)
 }
 
 static void
+big_job(uint32_t session)
+{
+	struct ipc_writer w;
+
+	job_begin(session, FINAL_MAILBOX, "alice", JOB_F_BIG);
+	w = ipc_begin(&t.queued_end, IPC_JOB_BIG, 0, session);
+	ipc_put_fd(&w, open("/dev/null", O_RDONLY));
+	ipc_end(&w);
+	w = ipc_begin(&t.queued_end, IPC_JOB_END, 0, session);
+	ipc_end(&w);
+}
+
+static void
+test_bigs(void)
+{
+	uint32_t i;
+
+	fixture(4);
+	check_begin("so many descriptors and no more");
+	for (i = 0; i < CHILD_BIGS_MAX + 3; i++)
+		big_job(i);
+	for (i = 0; i < 10; i++)
+		turn();
+	check_int(t.kids[0].ended, CHILD_BIGS_MAX);
+	check_begin("a small one goes on");
+	job(1000, FINAL_MAILBOX, "alice");
+	check_int(t.kids[0].ended, CHILD_BIGS_MAX + 1);
+	check_begin("the next big one");
+	for (i = 0; i < CHILD_BIGS_MAX; i++)
+		kid_says(&t.kids[0], t.kids[0].sessions[i], i + 7,
+		    OUTCOME_DELIVERED, "");
+	check_int(t.outcomes, CHILD_BIGS_MAX);
+	check_int(t.kids[0].ended, CHILD_BIGS_MAX + 4);
+	check_int(t.r.njobs, 4);
+}
+
+static void
 test_liars(void)
 {
 	struct ipc_writer w;
@@ -838,6 +875,8 @@ main(void)
 	if (mkdtemp(folder) == NULL)
 		return 1;
 	test_delivery();
+	fixture_end();
+	test_bigs();
 	fixture_end();
 	test_liars();
 	fixture_end();
