@@ -21,6 +21,7 @@ struct seen {
 	struct buf log;         /* what was called, as text */
 	bool pause_after_line, octets_after_data;
 	bool close_in_line;
+	bool marks_ahead;       /* a line with more behind it gets a "+" */
 };
 
 static void
@@ -28,8 +29,9 @@ on_line(void *arg, struct span line, enum conn_eol eol)
 {
 	struct seen *s = arg;
 
-	buf_addf(&s->log, "[%.*s%s]", SPAN_ARG(line),
-	    eol == EOL_LF ? "|lf" : "");
+	buf_addf(&s->log, "[%.*s%s%s]", SPAN_ARG(line),
+	    eol == EOL_LF ? "|lf" : "",
+	    s->marks_ahead && !conn_input_empty(&s->c) ? "+" : "");
 	if (s->close_in_line) {
 		conn_close(&s->c);
 		return;
@@ -134,6 +136,15 @@ test_lines(void)
 	say(&s, "end\r\nnext\r\n");
 	check_str(buf_str(&s.log), "[long][next]");
 	check_true(conn_input_empty(&s.c));
+	end(&s);
+
+	begin(&s, "what lies behind a line is known when it is handed on");
+	s.marks_ahead = true;
+	say(&s, "one\r\n");
+	say(&s, "two\r\nthree\r\n");
+	say(&s, "four\r\nfi");
+	say(&s, "ve\r\n");
+	check_str(buf_str(&s.log), "[one][two+][three][four+][five]");
 	end(&s);
 
 	begin(&s, "closed by its owner within a line: nothing follows");

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/ipc/channel.h"
+#include "lib/ipc/credit.h"
 #include "lib/ipc/daemon.h"
 #include "lib/log.h"
 
@@ -151,6 +152,80 @@ test_requests(void)
 	check_int(p.nulls, 3);
 	rounds(&p, 5);
 	check_int(p.nulls, 4);
+	pair_close(&p);
+}
+
+/* The asker of several: when one of them fails it gives up all others. */
+struct asker {
+	struct pair *p;
+	uint32_t requests[8];
+	unsigned called;
+};
+
+static int
+on_give_up(void *arg, struct ipc_msg *m)
+{
+	struct asker *a = arg;
+	size_t i;
+
+	check_true(m == NULL);
+	a->called++;
+	for (i = 0; i < nitems(a->requests); i++)
+		channel_forget(&a->p->relay, a->requests[i]);
+	return 0;
+}
+
+static void
+test_forget(void)
+{
+	struct pair p;
+	struct asker a = { .p = &p };
+	int sv[2];
+	size_t i;
+
+	check_begin("a failed request's callback forgets the others");
+	pair_open(&p, sv);
+	channel_open(&p.relay, sv[0]);
+	for (i = 0; i < nitems(a.requests); i++)
+		a.requests[i] = channel_request(&p.relay, 60000, on_give_up,
+		    &a);
+	channel_close(&p.resolver);
+	rounds(&p, 5);
+	check_int(a.called, 1);
+	pair_close(&p);
+}
+
+static void
+test_credit(void)
+{
+	struct pair p;
+	int sv[2], i;
+
+	check_begin("no more is asked at once than was granted, in order");
+	pair_open(&p, sv);
+	channel_open(&p.relay, sv[0]);
+	for (i = 0; i < 2 * CREDIT_GRANTED; i++)
+		ask(&p, i < CREDIT_GRANTED ? "silent.example" : "a.example",
+		    60000);
+	rounds(&p, 40);
+	check_int(p.asked, CREDIT_GRANTED);
+	check_int(p.answered, 0);
+
+	check_begin("who gives up makes room for those who wait");
+	for (i = 1; i <= 10; i++)
+		channel_forget(&p.relay, (uint32_t)i);
+	for (i = 0; i < 1000 && p.answered < CREDIT_GRANTED; i++)
+		rounds(&p, 1);
+	/* ten at a time are answered, and make room for the next ten */
+	check_int(p.asked, 2 * CREDIT_GRANTED);
+	check_int(p.answered, CREDIT_GRANTED);
+	check_int(p.nulls, 0);
+
+	check_begin("what waited is answered too when the channel is lost");
+	for (i = 0; i < 100; i++)
+		ask(&p, "silent.example", 60000);
+	channel_close(&p.relay);
+	check_int(p.nulls, CREDIT_GRANTED - 10 + 100);
 	pair_close(&p);
 }
 
@@ -343,6 +418,7 @@ main(void)
 	log_stderr_level(LOG_L_ERROR + 1);
 	test_contract();
 	test_requests();
+	test_forget();
 	test_hostile();
 	test_pieces();
 	test_descriptors();
