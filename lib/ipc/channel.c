@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/ipc/credit.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -50,7 +51,8 @@ handlers_check(enum role self, enum role peer, const struct ipc_handler *h)
 	}
 	for (t = IPC_NONE + 1; t < IPC_TYPE_MAX; t++) {
 		const struct ipc_rule *r = ipc_rule(t);
-		bool may = !r->reply && ipc_admit(t, peer, self, r->min, r->fd);
+		bool may = !r->reply && t != IPC_CREDITS &&
+		    ipc_admit(t, peer, self, r->min, r->fd);
 
 		if (may != has[t])
 			fatalx("%s %s a handler for %s from %s",
@@ -74,6 +76,7 @@ channel_init(struct channel *ch, struct loop *loop, enum role self,
 	ch->next_request = 1;
 	buf_init(&ch->in, 2 * IPC_FRAME_MAX);
 	buf_init(&ch->out, CHANNEL_OUT_MAX);
+	buf_init(&ch->held, CHANNEL_OUT_MAX);
 	defer_init(&ch->flush, on_flush, ch);
 	timer_init(&ch->deadline, loop, on_tick, ch);
 }
@@ -95,6 +98,7 @@ channel_open(struct channel *ch, int fd)
 	ch->sent = 0;
 	watch_init(&ch->watch, ch->loop, fd, on_ready, ch);
 	watch_set(&ch->watch, LOOP_READ);
+	credit_open(ch);
 }
 
 /* Requests: a chained hash table, doubled as it fills. */
@@ -152,6 +156,14 @@ channel_request(struct channel *ch, int64_t timeout_ms, ipc_reply_fn *cb,
 	return p->request;
 }
 
+bool
+channel_is_pending(struct channel *ch, uint32_t request)
+{
+	struct ipc_pending **at = pending_at(ch, request);
+
+	return at != NULL && *at != NULL;
+}
+
 void
 channel_forget(struct channel *ch, uint32_t request)
 {
@@ -202,6 +214,7 @@ on_tick(void *arg)
 	struct channel *ch = arg;
 
 	pending_fail(ch, clock_boot_ms());
+	credit_release(ch);
 	if (ch->npending > 0)
 		timer_set_ms(&ch->deadline, TICK_MS);
 }
@@ -233,6 +246,7 @@ channel_close(struct channel *ch)
 	fds_clear(ch);
 	buf_clear(&ch->in);
 	buf_clear(&ch->out);
+	credit_close(ch);
 	pending_fail(ch, INT64_MAX);
 	if (ch->npending == 0) {
 		timer_stop(&ch->deadline);
@@ -294,6 +308,7 @@ reply_run(struct channel *ch, struct ipc_msg *m)
 		*at = p->next;
 		ch->npending--;
 		free(p);
+		credit_release(ch);
 	}
 	return cb(arg, m);
 }
@@ -305,6 +320,10 @@ handler_run(struct channel *ch, struct ipc_msg *m)
 
 	if (ipc_rule(m->type)->reply)
 		return reply_run(ch, m);
+	if (m->type == IPC_CREDITS)
+		return credit_granted(ch, m);
+	if (credit_asked(ch, m) == -1)
+		return -1;
 	for (h = ch->handlers; h != NULL && h->type != IPC_NONE; h++)
 		if (h->type == m->type)
 			return h->fn(ch->arg, m);
@@ -603,6 +622,8 @@ ipc_end(struct ipc_writer *w)
 		    ch->fds_out.n + 1, sizeof(out));
 		ch->fds_out.list[ch->fds_out.n++] = out;
 	}
-	loop_defer(ch->loop, &ch->flush);
+	credit_answered(ch, get_u16(head + 4), get_u32(head + 8));
+	if (w->fd != -1 || !credit_hold(ch, w->start, len))
+		loop_defer(ch->loop, &ch->flush);
 	return 0;
 }

@@ -52,6 +52,8 @@ struct channel {
 	struct ipc_pending *due; /* taken out of it, to be told now */
 	size_t npending, nbuckets;
 	uint32_t next_request;
+	uint32_t credits, owed, nheld; /* credit.h */
+	struct buf held;
 	struct timer deadline;
 	bool writing;          /* waits for the socket to take more */
 	bool in_handler, lost;
@@ -102,6 +104,9 @@ struct ipc_writer ipc_reply_begin(struct channel *ch, const struct ipc_msg *m,
  */
 uint32_t channel_request(struct channel *ch, int64_t timeout_ms,
     ipc_reply_fn *cb, void *arg);
+
+/* channel_is_pending - does somebody still wait for this answer? */
+bool channel_is_pending(struct channel *ch, uint32_t request);
 
 /* channel_forget - the asker has gone: its callback will not be called. */
 void channel_forget(struct channel *ch, uint32_t request);

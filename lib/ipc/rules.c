@@ -8,6 +8,7 @@
 #define MASTER B(MASTER)
 #define LOGGER (B(SMTPD) | B(QUEUED) | B(RESOLVER) | B(RELAY) | B(DELIVER) | \
 	B(AUTHD) | B(AUTHW) | B(POP3D) | B(LOGD))
+#define ANYONE (LOGGER | B(DUSER) | B(PUSER) | B(CTL))
 #define CHILD  (LOGGER | B(DFORK) | B(PFORK))
 #define JOBS   (B(DELIVER) | B(RELAY) | B(DUSER))
 #define SENDER (B(QUEUED) | B(DELIVER))
@@ -37,6 +38,8 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(STOP,         MASTER,     CHILD,      0, 0,        NO, NO, NO),
 	R(STATUS_ASK,   MASTER,     CHILD,      0, 0,        NO, NO, NO),
 	R(STATUS,       CHILD,      MASTER,     2, 4096,     NO, REPLY, NO),
+
+	R(CREDITS,      ANYONE,     ANYONE,     4, 4,        NO, NO, NO),
 
 	R(EVENT,        MASTER | LOGGER, B(LOGD), 26, 26 + 4000, NO, NO, NO),
 

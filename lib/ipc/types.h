@@ -42,6 +42,9 @@ enum ipc_type {
 	IPC_STATUS_ASK,   /* - */
 	IPC_STATUS,       /* reply: u16 n, n x { str key, u64 value } */
 
+	/* both ways between programs, first of all; see credit.h */
+	IPC_CREDITS,      /* u32 requests that the other may have open */
+
 	/* all - logd */
 	IPC_EVENT,        /* u64 time_us, u16 code, u64 qid, u64 sid, fields */
 

@@ -418,6 +418,7 @@ main(void)
 	log_stderr_level(LOG_L_ERROR + 1);
 	test_contract();
 	test_requests();
+	test_credit();
 	test_forget();
 	test_hostile();
 	test_pieces();
