@@ -66,8 +66,11 @@ uint64_t letter_octets(const struct store_letter *l);
 /*
  * mbox_crash_check - letters of a batch whose earlier attempt may have got
  * through are looked for; found ones get was_there, error 0 and their UID, and
- * what was torn off is cut back. Includes mbox_sync. Locked. 0 or -1.
+ * what was torn off is cut back. Includes mbox_sync. Locked. 0 or -1; EAGAIN:
+ * the mailbox ends in a torn letter, which none of these is, and that letter
+ * gets MBOX_TORN_WAIT_S to come by, two tries of the usual schedule.
  */
+#define MBOX_TORN_WAIT_S 600
 int mbox_crash_check(struct store *s, struct store_letter *l, size_t n);
 
 /* Where a test lets a process die, to see that nothing is lost. */

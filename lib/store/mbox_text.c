@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/mem.h"
@@ -306,18 +307,42 @@ cut_torn(struct store *s, const struct store_letter *l, size_t n,
 	return 0;
 }
 
+/* The end of the file without NULs behind it. */
+static int
+end_of_text(int fd, uint64_t *size)
+{
+	char block[4096];
+	size_t len;
+
+	while (*size > 0) {
+		len = *size < sizeof(block) ? (size_t)*size : sizeof(block);
+		if (file_read(fd, block, len, *size - len) != (ssize_t)len)
+			return -1;
+		while (len > 0 && block[len - 1] == '\0') {
+			len--;
+			(*size)--;
+		}
+		if (len > 0)
+			break;
+	}
+	return 0;
+}
+
 /* A From_ line cut in the middle is none: its place is behind an empty line
  * near the end of the file. */
 static int
 cut_end(struct store *s, const struct store_letter *l, size_t n, uint64_t size)
 {
 	char end[CUT_FROM_MAX];
-	size_t i, len = size < sizeof(end) ? (size_t)size : sizeof(end);
+	size_t i, len;
 	int rv;
 
+	if (end_of_text(s->fd, &size) == -1)
+		return -1;
+	len = size < sizeof(end) ? (size_t)size : sizeof(end);
 	if (file_read(s->fd, end, len, size - len) != (ssize_t)len)
 		return -1;
-	for (i = 0; i + 2 < len; i++) {
+	for (i = 0; i + 2 <= len; i++) {
 		if (end[i] != '\n' || end[i + 1] != '\n')
 			continue;
 		if ((rv = cut_torn(s, l, n, size - len + i + 2)) != 0)
@@ -348,26 +373,88 @@ cut_nuls(struct store *s, const struct store_letter *l, size_t n)
 	return 0;
 }
 
+/* The letter that comes last in the file; false: there is none. */
+static bool
+last_letter(struct store *s, struct ix_rec *last)
+{
+	struct ix_rec r;
+	uint32_t i;
+
+	memset(last, 0, sizeof(*last));
+	for (i = 0; i < index_count(&s->ix); i++) {
+		index_get(&s->ix, i, &r);
+		if (last->uid == 0 || r.place > last->place)
+			*last = r;
+	}
+	return last->uid != 0;
+}
+
 /* What is torn at the end, be it seen as a letter or as part of the last. */
 static int
 cut_last(struct store *s, const struct store_letter *l, size_t n)
 {
-	struct ix_rec r, last = { 0 };
 	struct ix_seen now;
-	uint32_t i;
+	struct ix_rec last;
 	int rv;
 
 	if (cut_nuls(s, l, n) == -1 || mbox_seen(s, &now) == -1)
 		return -1;
-	for (i = 0; i < index_count(&s->ix); i++) {
-		index_get(&s->ix, i, &r);
-		if (last.uid == 0 || r.place > last.place)
-			last = r;
-	}
-	if (last.uid != 0 && !has_token(&last) && last.place < now.size &&
+	if (last_letter(s, &last) && !has_token(&last) && last.place < now.size &&
 	    (rv = cut_torn(s, l, n, last.place)) != 0)
 		return rv;
 	return cut_end(s, l, n, now.size);
+}
+
+/* Does the last letter begin as ours do, with no token to show that it came
+ * through whole? Or is a From_ line cut off, and so taken as part of it? */
+static bool
+last_is_ours(struct store *s, uint64_t size)
+{
+	char text[CUT_FROM_MAX];
+	struct span rest, line;
+	struct ix_rec last;
+	ssize_t n;
+	size_t i;
+
+	if (!last_letter(s, &last))
+		return false;
+	if (!has_token(&last)) {
+		n = file_read(s->fd, text, sizeof(text), last.place);
+		span_split(span_make(text, n > 0 ? (size_t)n : 0), '\n',
+		    &line, &rest);
+		if (span_prefix(rest, "Return-Path: <"))
+			return true;
+	}
+	i = size < sizeof(text) ? (size_t)size : sizeof(text);
+	if (file_read(s->fd, text, i, size - i) != (ssize_t)i)
+		return false;
+	while (i-- > 2 && text[i] != '\n')
+		;
+	line = span_make(text + i + 1, sizeof(text) - i - 1);
+	if (size < sizeof(text))
+		line.len = (size_t)size - i - 1;
+	return i > 1 && text[i - 1] == '\n' &&
+	    memcmp(line.p, "From ", line.len < 5 ? line.len : 5) == 0;
+}
+
+/*
+ * Did a crash lately tear a letter at the end? Only that letter itself can tell
+ * what of it is ours to cut off, and behind another it would be found no more.
+ */
+static bool
+end_is_torn(struct store *s)
+{
+	struct ix_seen now;
+	char end[2];
+
+	if (mbox_seen(s, &now) == -1 || now.size < sizeof(end) ||
+	    file_read(s->fd, end, sizeof(end), now.size - sizeof(end)) !=
+	    (ssize_t)sizeof(end))
+		return false;
+	if ((end[0] == '\n' && end[1] == '\n') ||
+	    time(NULL) - now.mtime_ns / 1000000000 >= MBOX_TORN_WAIT_S)
+		return false;
+	return end[1] == '\0' || last_is_ours(s, now.size);
 }
 
 int
@@ -381,8 +468,14 @@ mbox_crash_check(struct store *s, struct store_letter *l, size_t n)
 
 	for (i = 0; i < n && !any; i++)
 		any = l[i].maybe_stored;
-	if (!any) /* nearly always */
-		return mbox_sync(s);
+	if (!any) { /* nearly always */
+		if (mbox_sync(s) == -1)
+			return -1;
+		if (!end_is_torn(s))
+			return 0;
+		errno = EAGAIN;
+		return -1;
+	}
 	if (index_refresh(&s->ix) == -1 || mbox_seen(s, &now) == -1)
 		return -1;
 	for (i = 0, any = false; i < n; i++) {

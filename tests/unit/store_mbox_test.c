@@ -211,6 +211,7 @@ test_torn(void)
 	struct fixture f;
 	struct store *s;
 	size_t begin, cut;
+	static const char nuls[9000];
 	int mode;
 
 	check_begin("a torn batch is cut back and completed");
@@ -234,6 +235,12 @@ test_torn(void)
 			box_write(&f, buf_str(&whole), cut, O_TRUNC);
 			if (mode & 1)
 				box_write(&f, "\0\0\0\0\0\0", 6, O_APPEND);
+			if (mode == 1 && cut % 7 == 0) {
+				/* more of them, and a session looks first */
+				box_write(&f, nuls, sizeof(nuls), O_APPEND);
+				s = fixture_open(&f);
+				store_close(s);
+			}
 			if (mode & 2)
 				unlinkat(f.index, "box.ix", 0);
 			s = fixture_open(&f);
@@ -249,6 +256,38 @@ test_torn(void)
 		}
 	buf_clear(&whole);
 	fixture_clear(&f);
+}
+
+/* Behind another letter the torn one would not be found: that one waits. */
+static void
+test_torn_first(void)
+{
+	static const struct { const char *p; size_t len; } ends[] = {
+		{ "From a@b.exam", 13 },
+		{ "From a@b Sat Nov 21 12:00:00 2026\nReturn-Path: <a@", 50 },
+		{ "x\0\0\0", 4 },
+	};
+	struct store_letter l;
+	struct fixture f;
+	struct store *s;
+	size_t i;
+
+	for (i = 0; i < nitems(ends); i++) {
+		check_begin("a torn end keeps others waiting");
+		fixture_init(&f);
+		s = fixture_open(&f);
+		append_text(s, 1, "A: one\r\n\r\n1\r\n");
+		store_close(s);
+		box_write(&f, ends[i].p, ends[i].len, O_APPEND);
+		s = fixture_open(&f);
+		l = letter(2, "A: two\r\n\r\n2\r\n");
+		check_int(store_append(s, &l, 1), -1);
+		check_int(l.error, EAGAIN);
+		l.maybe_stored = true;
+		check_int(store_append(s, &l, 1), 0);
+		store_close(s);
+		fixture_clear(&f);
+	}
 }
 
 static void
@@ -391,6 +430,44 @@ test_foreign(void)
 	mem_free(p);
 	buf_clear(&b);
 	store_close(s);
+	fixture_clear(&f);
+}
+
+/* A batch of deltas of which a crash left a part, at every length. */
+static void
+test_torn_index(void)
+{
+	static const char *const texts[] = { "A: 1\r\n\r\n1\r\n",
+		"A: 2\r\n\r\n2\r\n", "A: 3\r\n\r\n3\r\n" };
+	struct store_info info;
+	struct fixture f;
+	struct store *s;
+	struct stat st, old;
+	char want[160];
+	int fd;
+
+	check_begin("a torn index");
+	fixture_init(&f);
+	s = fixture_open(&f);
+	append_text(s, 9, "A: 0\r\n\r\n0\r\n");
+	fstatat(f.index, "box.ix", &old, 0);
+	append_texts(s, 1, texts, 3);
+	store_close(s);
+	fstatat(f.index, "box.ix", &st, 0);
+	for (; st.st_size >= old.st_size; st.st_size -= 9) {
+		fd = openat(f.index, "box.ix", O_RDWR);
+		check_int(ftruncate(fd, st.st_size), 0);
+		close(fd);
+		s = fixture_open(&f);
+		check_int(store_count(s), 4);
+		for (uint32_t i = 0; i < 4; i++) {
+			snprintf(want, sizeof(want), HEAD_CRLF
+			    "A: %u\r\n\r\n%u\r\n", i, i);
+			check_fetch(s, i, want);
+			check_int(store_get(s, i, &info), 0);
+		}
+		store_close(s);
+	}
 	fixture_clear(&f);
 }
 
@@ -616,6 +693,8 @@ main(void)
 	test_big_from_file();
 	test_tokens();
 	test_torn();
+	test_torn_first();
+	test_torn_index();
 	test_foreign();
 	test_limits();
 	test_locks();
