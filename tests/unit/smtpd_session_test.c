@@ -319,6 +319,66 @@ limits(void)
 	fake_hangup();
 }
 
+/* A last word, and answers to one who says no more but listens. */
+static void
+endings(void)
+{
+	check_begin("timeout");
+	fake_connect(&fake.mx);
+	fake_send(span_str(HELLO), 9999);
+	fake_send(span_str(FROM), 9999);
+	timer_set_ms(&fake.d.sessions->conn.timer, 0);
+	fake_settle();
+	check_str(codes(), "220 250 250 421");
+	check_true(fake.closed);
+	fake_hangup();
+	check_begin("half-closed");
+	fake_connect(&fake.mx);
+	send(fake.client, "NOOP\r\nNOOP\r\nNOOP", 16, 0);
+	shutdown(fake.client, SHUT_WR);
+	fake_settle();
+	check_str(codes(), "220 250 250");
+	check_true(fake.closed);
+	fake_hangup();
+}
+
+/* An old generation: who is idle goes at once, who has a transaction when it is
+ * over. The last test: no session can begin behind it. */
+static void
+draining(void)
+{
+	check_begin("drain with a transaction");
+	fake_connect(&fake.mx);
+	fake_send(span_str(HELLO), 9999);
+	fake_send(span_str(FROM RCPT), 9999);
+	listeners_drain(&fake.d);
+	fake_settle();
+	check_str(codes(), "220 250 250 250");
+	fake_send(span_str("DATA\r\n"), 9999);
+	fake_send(span_str(".\r\n"), 9999);
+	check_str(codes(), "220 250 250 250 354 250 421");
+	check_true(fake.closed);
+	fake_hangup();
+	check_int(fake.d.nsessions, 0);
+	check_begin("drain after RSET");
+	fake.d.draining = false;
+	fake_connect(&fake.mx);
+	fake_send(span_str(HELLO), 9999);
+	fake_send(span_str(FROM), 9999);
+	listeners_drain(&fake.d);
+	fake_send(span_str("RSET\r\n"), 9999);
+	check_str(codes(), "220 250 250 250 421");
+	fake_hangup();
+	check_begin("drain of the idle, and of one who is not yet known");
+	fake.d.draining = false;
+	fake_connect(&fake.mx);
+	listeners_drain(&fake.d);
+	fake_settle();
+	check_str(codes(), "220 421");
+	fake_hangup();
+	check_int(fake.d.nsessions, 0);
+}
+
 int
 main(void)
 {
@@ -336,5 +396,7 @@ main(void)
 	peers_away();
 	narrow_window();
 	limits();
+	endings();
+	draining();
 	return check_end();
 }
