@@ -67,7 +67,8 @@ UIDS = 20000    # userK of tests/instance is this and K
 
 def with_accounts(count, name="i"):
     """Starts the test anew where the host knows userK of the instance of that
-    name: some programs refuse to work for a number. A user's test need not."""
+    name, and has their mailboxes in /var/mail: some programs refuse to work for
+    a number, or with a mailbox elsewhere. Without root it is the caller's."""
     if os.getuid() != 0:
         return
     if "INTEROP_ACCOUNTS" not in os.environ:
@@ -84,6 +85,8 @@ def with_accounts(count, name="i"):
                 f.write(line.format(k=k, u=UIDS + k,
                                     home=f"{FOLDER}/{name}/home"))
         run("mount", "--bind", f"{FOLDER}/{file}", "/etc/" + file)
+    os.makedirs(f"{FOLDER}/{name}/mail")
+    run("mount", "--bind", f"{FOLDER}/{name}/mail", "/var/mail")
 
 
 def run(*argv, status=0, stdin="", timeout=60, **more):
