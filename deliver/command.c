@@ -52,15 +52,19 @@ status_of(int exit_status)
 static void
 on_exited(struct task *t, int status, const char *output)
 {
+	const char *colon = output[0] == '\0' ? "" : ": ";
+
 	if (status == 0)
 		task_end(t, OUTCOME_DELIVERED, "2.1.5",
 		    "Delivered to command");
 	else if (is_temporary(status))
 		task_end(t, OUTCOME_DEFERRED, "4.3.0",
-		    "Command ended with status %d: %s", status, output);
+		    "Command ended with status %d%s%s", status, colon,
+		    output);
 	else
 		task_end(t, OUTCOME_FAILED, status_of(status),
-		    "Command ended with status %d: %s", status, output);
+		    "Command ended with status %d%s%s", status, colon,
+		    output);
 }
 
 static void
