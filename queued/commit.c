@@ -18,9 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/crc32c.h"
 #include "lib/log.h"
 #include "lib/mem.h"
-#include "queued/crc32c.h"
 #include "queued/io.h"
 
 #define IOV_BATCH (3 * BATCH_RECORDS_MAX + 8)

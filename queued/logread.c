@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "queued/crc32c.h"
+#include "lib/crc32c.h"
 #include "queued/io.h"
 
 /* Most envelopes fit behind the header in the first page read. */

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
-#include "queued/crc32c.h"
+#include "lib/crc32c.h"
 #include "queued/io.h"
 
 #define META_OCTETS_MAX 512

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "queued/crc32c.h"
+#include "lib/crc32c.h"
 #include "queued/record.h"
 #include "queued/tlv.h"
 

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "queued/crc32c.h"
+#include "lib/crc32c.h"
 #include "queued/tlv.h"
 
 #define RECORD_MAGIC 0x72646261u /* "abdr" */

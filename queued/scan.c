@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/crc32c.h"
 #include "lib/mem.h"
-#include "queued/crc32c.h"
 #include "queued/io.h"
 
 /* Holds the largest record; most batches are read once by it. */

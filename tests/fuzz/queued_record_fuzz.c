@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "queued/crc32c.h"
+#include "lib/crc32c.h"
 #include "queued/entry.h"
 #include "queued/record.h"
 #include "queued/tlv.h"

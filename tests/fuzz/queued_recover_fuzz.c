@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "queued/crc32c.h"
+#include "lib/crc32c.h"
 #include "queued/record.h"
 #include "queued/scan.h"
 #include "queued/tlv.h"

@@ -1,8 +1,8 @@
 /* tests/unit/queued_record_test.c - records and payloads, there and back. */
 #include <errno.h>
 
+#include "lib/crc32c.h"
 #include "lib/mem.h"
-#include "queued/crc32c.h"
 #include "queued/record.h"
 #include "queued/tlv.h"
 #include "tests/unit/check.h"
