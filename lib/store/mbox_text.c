@@ -413,8 +413,8 @@ last_is_ours(struct store *s, uint64_t size)
 	char text[CUT_FROM_MAX];
 	struct span rest, line;
 	struct ix_rec last;
+	size_t len, i;
 	ssize_t n;
-	size_t i;
 
 	if (!last_letter(s, &last))
 		return false;
@@ -425,16 +425,14 @@ last_is_ours(struct store *s, uint64_t size)
 		if (span_prefix(rest, "Return-Path: <"))
 			return true;
 	}
-	i = size < sizeof(text) ? (size_t)size : sizeof(text);
-	if (file_read(s->fd, text, i, size - i) != (ssize_t)i)
+	len = size < sizeof(text) ? (size_t)size : sizeof(text);
+	if (file_read(s->fd, text, len, size - len) != (ssize_t)len)
 		return false;
-	while (i-- > 2 && text[i] != '\n')
+	for (i = len; i > 0 && text[i - 1] != '\n'; i--)
 		;
-	line = span_make(text + i + 1, sizeof(text) - i - 1);
-	if (size < sizeof(text))
-		line.len = (size_t)size - i - 1;
-	return i > 1 && text[i - 1] == '\n' &&
-	    memcmp(line.p, "From ", line.len < 5 ? line.len : 5) == 0;
+	len -= i;
+	return i > 1 && text[i - 2] == '\n' &&
+	    memcmp(text + i, "From ", len < 5 ? len : 5) == 0;
 }
 
 /*
