@@ -50,6 +50,9 @@ active_free(struct active *a)
 {
 	struct queued *q = a->q;
 
+	/* A scan under way may bring it as it was before. */
+	if (q->scanning)
+		qidset_add(&q->left, a->l->qid);
 	hash_remove(&q->actives, &a->node);
 	letter_free(a->l);
 	free(a->busy);
@@ -194,12 +197,14 @@ on_slice(void *arg, struct spool_slice *s)
 
 	q->scanning = false;
 	for (i = 0; i < s->n; i++) {
-		if (active_find(q, s->letters[i]->qid) == NULL) {
+		if (active_find(q, s->letters[i]->qid) == NULL &&
+		    !qidset_has(&q->left, s->letters[i]->qid)) {
 			fetched = true;
 			active_add(q, s->letters[i]);
 		} else
 			letter_free(s->letters[i]);
 	}
+	qidset_clear(&q->left);
 	if (s->status == SPOOL_OK && s->more && q->actives.n < ACTIVE_LOW) {
 		q->scan_s = s->next_s;
 		q->scan_qid = s->next_qid;

@@ -8,6 +8,7 @@
 #include "lib/hash.h"
 #include "lib/ipc/daemon.h"
 #include "queued/letter.h"
+#include "queued/qidset.h"
 #include "queued/spool.h"
 
 /* Letters whose fate is being decided right now; all others wait on disk. */
@@ -112,6 +113,7 @@ struct queued {
 	struct defer dispatch;
 	struct timer scan;
 	bool scanning, scan_again;
+	struct qidset left;     /* left the window while a scan was under way */
 	int64_t scan_s;         /* where the scan goes on */
 	uint64_t scan_qid;
 	uint32_t next_job;
@@ -187,7 +189,7 @@ void settle_end(struct active *a);
  * its sender is to get about them */
 void bounce_write(struct active *a, const struct outcome *outcomes, size_t n);
 
-/* queued.c: seconds since 1970 as the queue counts them: a jump of the wall
+/* now.c: seconds since 1970 as the queue counts them: a jump of the wall
  * clock by more than an hour makes no letter due or expired */
 int64_t queue_now(struct queued *q);
 
