@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/mem.h"
@@ -221,13 +222,14 @@ session_new(struct smtpd_listener *l, int fd,
 	return s;
 }
 
-/* A full listener: the one that has idled longest makes room. */
+/* A full listener, the new session included: the one that has idled longest
+ * makes room. */
 static bool
 room_make(struct smtpd_listener *l)
 {
 	struct session *s = l->idle_first;
 
-	if (l->open < l->conf->connections)
+	if (l->open <= l->conf->connections)
 		return true;
 	if (s == NULL || clock_boot_ms() - s->active_ms < SMTP_IDLE_MS)
 		return false;
@@ -245,8 +247,9 @@ talks_early(int fd)
 	return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
+/* Nobody has to make room for one who is refused for another reason. */
 static bool
-session_admit(struct session *s, int fd, bool room, struct verdict *v)
+session_admit(struct session *s, int fd, struct verdict *v)
 {
 	const struct conf_listen *l = s->listen;
 
@@ -256,12 +259,12 @@ session_admit(struct session *s, int fd, bool room, struct verdict *v)
 	    s->client->connections > l->client_connections)
 		verdict_set(v, 421, "4.7.0",
 		    span_str("Too many connections from your address"));
-	else if (!room)
-		verdict_set(v, 421, "4.3.2",
-		    span_str("Too many connections, try later"));
 	else if (l->kind == LISTEN_MX && talks_early(fd))
 		verdict_set(v, 554, "5.5.1",
 		    span_str("You spoke before the banner"));
+	else if (!room_make(s->from))
+		verdict_set(v, 421, "4.3.2",
+		    span_str("Too many connections, try later"));
 	else
 		return true;
 	return false;
@@ -270,15 +273,15 @@ session_admit(struct session *s, int fd, bool room, struct verdict *v)
 static void
 local_uid(struct session *s, int fd)
 {
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
+	uid_t uid;
+	gid_t gid;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1) {
-		log_warn("SO_PEERCRED");
+	if (getpeereid(fd, &uid, &gid) == -1) {
+		log_warn("getpeereid");
 		session_end(s, 421, "4.3.0", "Who are you?");
 		return;
 	}
-	s->uid = peer.uid;
+	s->uid = uid;
 	conn_pause(&s->conn);
 	peer_ask_uid(s);
 }
@@ -287,12 +290,11 @@ void
 session_open(struct smtpd_listener *l, int fd,
     const struct sockaddr_storage *peer)
 {
-	bool room = room_make(l);
 	struct session *s = session_new(l, fd, peer);
 	struct verdict v;
 
 	l->smtpd->n_connections++;
-	if (!session_admit(s, fd, room, &v))
+	if (!session_admit(s, fd, &v))
 		session_refuse(s, v.code, v.enhanced, v.text);
 	else if (l->conf->kind == LISTEN_SUBMIT)
 		local_uid(s, fd);
