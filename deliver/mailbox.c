@@ -231,8 +231,8 @@ inbox_open(struct deliver_user *u)
 	return store_open(&u->store, &conf);
 }
 
-/* A mail program may remove a mailbox that is empty. Only a new child, which has
- * group mail for a moment, can make it again. */
+/* A mail program may remove a mailbox that is empty. Only a new child, which
+ * has group mail for a moment, can make it again. */
 static bool
 inbox_is_gone(const struct deliver_user *u)
 {

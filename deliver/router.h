@@ -24,7 +24,7 @@
 #define REPORT_WAIT_MS    20000
 /* At the end what is being written may come to an end. */
 #define STOP_WAIT_MS      5000
-/* Bodies that a child holds as descriptors: it has 256 (lib/privsep/roles.c). */
+/* Bodies that a child holds as descriptors, of its 256 (privsep/roles.c). */
 #define CHILD_BIGS_MAX    64
 /* Jobs at once: far beyond what queued gives, so more is a fault of its. */
 #define JOBS_MAX          20000

@@ -1,7 +1,7 @@
 /*
  * deliver_user_test.c - deliver -u as a process of its own, with this test in
- * the place of deliver: mailboxes, .forward, commands, files and lists for real,
- * in a folder of the test's own.
+ * the place of deliver: mailboxes, .forward, commands, files and lists for
+ * real, in a folder of the test's own.
  */
 #include "deliver/user.h"
 
