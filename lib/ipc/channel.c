@@ -1,7 +1,6 @@
 /*
- * lib/ipc/channel.c - frames in and out of one socket, requests and their
- * deadlines. Runs in every program; a peer's fault costs that peer its
- * channel and nothing else.
+ * lib/ipc/channel.c - frames in and out of one socket. Runs in every program; a
+ * peer's fault costs that peer its channel and nothing else.
  */
 #include "lib/ipc/channel.h"
 
@@ -11,31 +10,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
 #include "lib/ipc/credit.h"
+#include "lib/ipc/request.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
 #define FLAG_FD     1
-#define TICK_MS     250  /* how exact the deadlines of requests are */
 #define READS_MAX   8    /* per event, so that one peer cannot starve others */
 #define FDS_MAX     16   /* descriptors that may arrive ahead of their frames */
 #define FDS_A_READ  8
-
-struct ipc_pending {
-	struct ipc_pending *next;
-	uint32_t request;
-	int64_t deadline;      /* clock_boot_ms */
-	ipc_reply_fn *cb;
-	void *arg;
-};
 
 /* Reads land here and frames are handled in place: one thread has the loop. */
 static char scratch[IPC_FRAME_MAX];
 
 static void on_flush(void *arg);
 static void on_ready(void *arg, unsigned what);
-static void on_tick(void *arg);
 
 /* Exactly the types that this peer may send us and that are no replies. */
 static void
@@ -73,12 +62,11 @@ channel_init(struct channel *ch, struct loop *loop, enum role self,
 	ch->handlers = handlers;
 	ch->arg = arg;
 	ch->fd = -1;
-	ch->next_request = 1;
 	buf_init(&ch->in, 2 * IPC_FRAME_MAX);
 	buf_init(&ch->out, CHANNEL_OUT_MAX);
 	buf_init(&ch->held, CHANNEL_OUT_MAX);
 	defer_init(&ch->flush, on_flush, ch);
-	timer_init(&ch->deadline, loop, on_tick, ch);
+	request_init(ch);
 }
 
 bool
@@ -99,124 +87,6 @@ channel_open(struct channel *ch, int fd)
 	watch_init(&ch->watch, ch->loop, fd, on_ready, ch);
 	watch_set(&ch->watch, LOOP_READ);
 	credit_open(ch);
-}
-
-/* Requests: a chained hash table, doubled as it fills. */
-static struct ipc_pending **
-pending_at(struct channel *ch, uint32_t request)
-{
-	struct ipc_pending **at;
-
-	if (ch->nbuckets == 0)
-		return NULL;
-	at = &ch->pending[request & (ch->nbuckets - 1)];
-	while (*at != NULL && (*at)->request != request)
-		at = &(*at)->next;
-	return at;
-}
-
-static void
-pending_grow(struct channel *ch)
-{
-	size_t n = ch->nbuckets == 0 ? 64 : ch->nbuckets * 2, i;
-	struct ipc_pending **old = ch->pending, *p;
-	size_t nold = ch->nbuckets;
-
-	ch->pending = xcalloc(n, sizeof(*ch->pending));
-	ch->nbuckets = n;
-	for (i = 0; i < nold; i++)
-		while ((p = old[i]) != NULL) {
-			old[i] = p->next;
-			p->next = ch->pending[p->request & (n - 1)];
-			ch->pending[p->request & (n - 1)] = p;
-		}
-	free(old);
-}
-
-uint32_t
-channel_request(struct channel *ch, int64_t timeout_ms, ipc_reply_fn *cb,
-    void *arg)
-{
-	struct ipc_pending *p = xmalloc(sizeof(*p)), **at;
-
-	if (ch->npending >= ch->nbuckets)
-		pending_grow(ch);
-	p->request = ch->next_request++;
-	if (ch->next_request == 0)
-		ch->next_request = 1; /* 0 means: no request */
-	/* nobody will answer on a closed channel: the next tick does */
-	p->deadline = channel_is_open(ch) ? clock_boot_ms() + timeout_ms : 0;
-	p->cb = cb;
-	p->arg = arg;
-	at = &ch->pending[p->request & (ch->nbuckets - 1)];
-	p->next = *at;
-	*at = p;
-	if (ch->npending++ == 0 || p->deadline == 0)
-		timer_set_ms(&ch->deadline, p->deadline == 0 ? 0 : TICK_MS);
-	return p->request;
-}
-
-bool
-channel_is_pending(struct channel *ch, uint32_t request)
-{
-	struct ipc_pending **at = pending_at(ch, request);
-
-	return at != NULL && *at != NULL;
-}
-
-void
-channel_forget(struct channel *ch, uint32_t request)
-{
-	struct ipc_pending **at = pending_at(ch, request), *p;
-
-	if (at != NULL && (p = *at) != NULL) {
-		*at = p->next;
-		ch->npending--;
-		free(p);
-		return;
-	}
-	/* a callback of one that failed may end the asker of the next */
-	for (at = &ch->due; (p = *at) != NULL; at = &p->next)
-		if (p->request == request) {
-			*at = p->next;
-			free(p);
-			return;
-		}
-}
-
-/* All requests that are due (or all) get their NULL; callbacks may ask anew,
- * or forget. */
-static void
-pending_fail(struct channel *ch, int64_t due_before)
-{
-	struct ipc_pending **at, *p;
-	size_t i;
-
-	for (i = 0; i < ch->nbuckets; i++)
-		for (at = &ch->pending[i]; (p = *at) != NULL;)
-			if (p->deadline <= due_before) {
-				*at = p->next;
-				p->next = ch->due;
-				ch->due = p;
-				ch->npending--;
-			} else
-				at = &p->next;
-	while ((p = ch->due) != NULL) {
-		ch->due = p->next;
-		p->cb(p->arg, NULL);
-		free(p);
-	}
-}
-
-static void
-on_tick(void *arg)
-{
-	struct channel *ch = arg;
-
-	pending_fail(ch, clock_boot_ms());
-	credit_release(ch);
-	if (ch->npending > 0)
-		timer_set_ms(&ch->deadline, TICK_MS);
 }
 
 static void
@@ -247,12 +117,7 @@ channel_close(struct channel *ch)
 	buf_clear(&ch->in);
 	buf_clear(&ch->out);
 	credit_close(ch);
-	pending_fail(ch, INT64_MAX);
-	if (ch->npending == 0) {
-		timer_stop(&ch->deadline);
-		x_free(&ch->pending);
-		ch->nbuckets = 0;
-	}
+	request_close(ch);
 }
 
 /* The end of a channel is told from the loop, never from within a call. */
@@ -294,32 +159,12 @@ fds_take(struct channel *ch)
 }
 
 static int
-reply_run(struct channel *ch, struct ipc_msg *m)
-{
-	struct ipc_pending **at = pending_at(ch, m->request), *p;
-	ipc_reply_fn *cb;
-	void *arg;
-
-	if (m->request == 0 || at == NULL || (p = *at) == NULL)
-		return 0; /* its asker has gone, or its time was up */
-	cb = p->cb;
-	arg = p->arg;
-	if (!ipc_rule(m->type)->more) {
-		*at = p->next;
-		ch->npending--;
-		free(p);
-		credit_release(ch);
-	}
-	return cb(arg, m);
-}
-
-static int
 handler_run(struct channel *ch, struct ipc_msg *m)
 {
 	const struct ipc_handler *h;
 
 	if (ipc_rule(m->type)->reply)
-		return reply_run(ch, m);
+		return request_answer(ch, m);
 	if (m->type == IPC_CREDITS)
 		return credit_granted(ch, m);
 	if (credit_asked(ch, m) == -1)
@@ -339,7 +184,6 @@ frame_run(struct channel *ch, const char *p, size_t len)
 	bool fd = (flags & FLAG_FD) != 0;
 	int rv;
 
-	m.ch = ch;
 	m.ch = ch;
 	m.type = get_u16(p + 4);
 	m.request = get_u32(p + 8);

@@ -9,6 +9,7 @@
 #ifndef LIB_IPC_CHANNEL_H
 #define LIB_IPC_CHANNEL_H
 
+#include "lib/hash.h"
 #include "lib/ipc/wire.h"
 #include "lib/loop.h"
 
@@ -48,9 +49,8 @@ struct channel {
 	struct ipc_out_fds { struct ipc_out_fd { uint64_t at; int fd; } *list;
 		size_t n; } fds_out;
 	uint64_t sent;         /* octets ever written out of out */
-	struct ipc_pending **pending;
+	struct hash pending;   /* requests: request.h */
 	struct ipc_pending *due; /* taken out of it, to be told now */
-	size_t npending, nbuckets;
 	uint32_t next_request;
 	uint32_t credits, owed, nheld; /* credit.h */
 	struct buf held;
@@ -104,9 +104,6 @@ struct ipc_writer ipc_reply_begin(struct channel *ch, const struct ipc_msg *m,
  */
 uint32_t channel_request(struct channel *ch, int64_t timeout_ms,
     ipc_reply_fn *cb, void *arg);
-
-/* channel_is_pending - does somebody still wait for this answer? */
-bool channel_is_pending(struct channel *ch, uint32_t request);
 
 /* channel_forget - the asker has gone: its callback will not be called. */
 void channel_forget(struct channel *ch, uint32_t request);

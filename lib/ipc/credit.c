@@ -1,7 +1,7 @@
 /* lib/ipc/credit.c - requests that wait their turn at the asker's. */
 #include "lib/ipc/credit.h"
 
-#include "lib/log.h"
+#include "lib/ipc/request.h"
 
 static bool
 is_exempt(const struct channel *ch)
@@ -27,7 +27,7 @@ credit_open(struct channel *ch)
 void
 credit_close(struct channel *ch)
 {
-	buf_clear(&ch->held);
+	buf_wipe(&ch->held); /* there may be a password in it */
 	ch->nheld = 0;
 }
 
@@ -35,7 +35,7 @@ credit_close(struct channel *ch)
 static bool
 has_credit(const struct channel *ch)
 {
-	return ch->npending <= ch->credits + ch->nheld;
+	return ch->pending.n <= ch->credits + ch->nheld;
 }
 
 bool
@@ -61,11 +61,11 @@ credit_release(struct channel *ch)
 	struct span held = buf_span(&ch->held);
 	bool any = false;
 
-	while (ch->nheld > 0 && ch->npending < ch->credits + ch->nheld) {
+	while (ch->nheld > 0 && ch->pending.n < ch->credits + ch->nheld) {
 		uint32_t len = get_u32(held.p), request = get_u32(held.p + 8);
 
 		/* its asker may have given up meanwhile */
-		if (channel_is_pending(ch, request) &&
+		if (request_is_open(ch, request) &&
 		    buf_add(&ch->out, held.p, len) == 0)
 			any = true;
 		ch->nheld--;
@@ -73,7 +73,7 @@ credit_release(struct channel *ch)
 		held = buf_span(&ch->held);
 	}
 	if (ch->nheld == 0)
-		buf_clear(&ch->held);
+		buf_wipe(&ch->held);
 	if (any)
 		loop_defer(ch->loop, &ch->flush);
 }
