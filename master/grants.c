@@ -31,7 +31,8 @@ struct account_msg {
 /* One process being made. */
 struct fork_job {
 	struct master *m;
-	struct child *asker;    /* deliver or a pop3d worker */
+	struct child *asker;    /* deliver or a pop3d worker: see asker_lives */
+	pid_t asker_pid;
 	uint32_t request;       /* of the asker */
 	enum role waiter;       /* which waiting process forks */
 	uint8_t flags;          /* CHILD_F_ as asked */
@@ -82,14 +83,33 @@ job_free(struct fork_job *job)
 	free(job);
 }
 
+/* What took its place counts its own requests: under the same number it may have
+ * asked for another user. */
+static bool
+asker_lives(const struct fork_job *job)
+{
+	const struct child *c;
+
+	for (c = job->m->children; c != NULL; c = c->next)
+		if (c == job->asker)
+			return c->pid == job->asker_pid;
+	return false;
+}
+
 /* The answer to the asker: a descriptor for deliver, a yes for pop3d. */
 static void
 job_answer(struct fork_job *job, const char *complaint)
 {
-	bool deliver = job->asker->role == ROLE_DELIVER;
-	struct ipc_writer w = ipc_begin(&job->asker->ch,
-	    deliver ? IPC_CHILD : IPC_SESSION_DONE, job->request, 0);
+	struct ipc_writer w;
+	bool deliver;
 
+	if (!asker_lives(job)) {
+		job_free(job);
+		return;
+	}
+	deliver = job->asker->role == ROLE_DELIVER;
+	w = ipc_begin(&job->asker->ch, deliver ? IPC_CHILD : IPC_SESSION_DONE,
+	    job->request, 0);
 	ipc_put_u8(&w, complaint == NULL);
 	ipc_put_str(&w, complaint == NULL ? "" : complaint);
 	if (deliver)
@@ -244,6 +264,7 @@ job_new(struct child *asker, const struct ipc_msg *msg, enum role waiter)
 
 	job->m = asker->m;
 	job->asker = asker;
+	job->asker_pid = asker->pid;
 	job->request = msg->request;
 	job->waiter = waiter;
 	job->stream = job->keep = -1;
