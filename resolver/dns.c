@@ -99,6 +99,14 @@ query_follow(struct dns_query *q, const struct ub_result *r)
 	return true;
 }
 
+/* A forwarder that does not recurse: nothing has been learnt. */
+static bool
+is_referral(const struct ub_result *r)
+{
+	return r->answer_len > 0 && packet_is_referral(
+	    span_make(r->answer_packet, (size_t)r->answer_len));
+}
+
 static struct dns_answer
 answer_of(const struct dns_query *q, const struct ub_result *r)
 {
@@ -117,6 +125,9 @@ answer_of(const struct dns_query *q, const struct ub_result *r)
 	} else if (r->rcode != 0) {
 		a.status = DNS_TEMP;
 		a.text = "the name servers failed";
+	} else if (!r->havedata && is_referral(r)) {
+		a.status = DNS_TEMP;
+		a.text = "the name server only names others";
 	} else if (!r->havedata) {
 		a.status = DNS_NODATA;
 		a.text = "the name has no such record";

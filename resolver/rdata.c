@@ -9,6 +9,11 @@
 
 #define LABEL_MAX 63
 
+/* RFC 1035 section 4.1: a header; type and class; those, TTL and a length. */
+#define HEADER_OCTETS  12
+#define QUESTION_FIXED 4
+#define RECORD_FIXED   10
+
 static bool
 label_octet_ok(char c)
 {
@@ -134,4 +139,66 @@ rdata_format(uint16_t type, struct span in, struct buf *out)
 	default:
 		return -1;
 	}
+}
+
+static unsigned
+packet_u16(struct span in, size_t at)
+{
+	return (unsigned)((unsigned char)in.p[at] << 8 |
+	    (unsigned char)in.p[at + 1]);
+}
+
+/* Where the name at this place ends; 0 when it does not. A pointer is its last
+ * part (RFC 1035 section 4.1.4) and is not followed. */
+static size_t
+packet_skip_name(struct span in, size_t at)
+{
+	unsigned label;
+
+	while (at < in.len) {
+		label = (unsigned char)in.p[at++];
+		if (label == 0)
+			return at;
+		if ((label & 0xc0) == 0xc0)
+			return at + 1;
+		at += label;
+	}
+	return 0;
+}
+
+/* Behind the record at this place; 0 when it is cut short. */
+static size_t
+packet_record(struct span in, size_t at, unsigned *type)
+{
+	at = packet_skip_name(in, at);
+	if (at == 0 || at > in.len || in.len - at < RECORD_FIXED)
+		return 0;
+	*type = packet_u16(in, at);
+	at += RECORD_FIXED + packet_u16(in, at + RECORD_FIXED - 2);
+	return at <= in.len ? at : 0;
+}
+
+bool
+packet_is_referral(struct span packet)
+{
+	size_t at = HEADER_OCTETS;
+	unsigned i, answers, authority, type;
+	bool ns = false;
+
+	if (packet.len < HEADER_OCTETS || packet_u16(packet, 4) != 1)
+		return false;
+	answers = packet_u16(packet, 6);
+	authority = packet_u16(packet, 8);
+	at = packet_skip_name(packet, at);
+	if (at == 0 || at + QUESTION_FIXED > packet.len)
+		return false;
+	at += QUESTION_FIXED;
+	for (i = 0; i < answers + authority; i++) {
+		if ((at = packet_record(packet, at, &type)) == 0)
+			return false;
+		if (i >= answers && type == RR_SOA)
+			return false;
+		ns = ns || (i >= answers && type == RR_NS);
+	}
+	return ns;
 }

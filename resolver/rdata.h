@@ -10,7 +10,9 @@
 /* RFC 1035 section 3.1; the numbers of the IANA registry. */
 enum {
 	RR_A = 1,
+	RR_NS = 2,
 	RR_CNAME = 5,
+	RR_SOA = 6,
 	RR_PTR = 12,
 	RR_MX = 15,
 	RR_TXT = 16,
@@ -43,5 +45,13 @@ int rdata_mx(struct span in, uint16_t *preference, char host[DNS_NAME_TEXT]);
  * out. Returns 0, or -1 when it is malformed or does not fit.
  */
 int rdata_format(uint16_t type, struct span in, struct buf *out);
+
+/*
+ * packet_is_referral - does a reply without data only send us elsewhere? It has
+ * NS records but no SOA where it should prove that there is nothing (RFC 2308
+ * section 2.2). Such a server was asked for what it does not know: that the
+ * name has no record is not said. False for what cannot be read.
+ */
+bool packet_is_referral(struct span packet);
 
 #endif

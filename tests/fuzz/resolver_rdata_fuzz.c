@@ -33,6 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len >= 2)
 		rdata_format((uint16_t)(data[0] << 8 | data[1]),
 		    span_from(in, 2), &out);
+	packet_is_referral(in);
 	if (len > 0)
 		punycode_domain(in, name);
 	if (out.len > 4096)

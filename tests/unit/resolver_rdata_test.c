@@ -76,6 +76,53 @@ test_rdata(void)
 	}
 }
 
+/* A header, the question lost.test MX, then what each case has. */
+#define ID_FLAGS "\0\1\200\0"
+#define QUESTION "\4lost\4test\0\0\17\0\1"
+#define RECORD(type, rdlen, rdata) \
+	"\300\14\0" type "\0\1\0\0\0\74\0" rdlen rdata
+
+static const struct {
+	const char *name;
+	bool referral;
+	const char *in;
+	size_t len;
+} packets[] = {
+#define PACKET(s) s, sizeof(s) - 1
+	{ "a referral", true, PACKET(ID_FLAGS "\0\1\0\0\0\1\0\0" QUESTION
+	    RECORD("\2", "\2", "\300\14")) },
+	{ "no such record", false, PACKET(ID_FLAGS "\0\1\0\0\0\1\0\0" QUESTION
+	    RECORD("\6", "\2", "\300\14")) },
+	{ "no such record, with name servers", false, PACKET(ID_FLAGS
+	    "\0\1\0\0\0\2\0\0" QUESTION RECORD("\2", "\2", "\300\14")
+	    RECORD("\6", "\2", "\300\14")) },
+	{ "a CNAME, and NS behind it", true, PACKET(ID_FLAGS
+	    "\0\1\0\1\0\1\0\0" QUESTION RECORD("\5", "\2", "\300\14")
+	    RECORD("\2", "\2", "\300\14")) },
+	{ "NS as the answer alone", false, PACKET(ID_FLAGS
+	    "\0\1\0\1\0\0\0\0" QUESTION RECORD("\2", "\2", "\300\14")) },
+	{ "an empty one", false, PACKET(ID_FLAGS "\0\1\0\0\0\0\0\0" QUESTION) },
+	{ "cut in the record", false, PACKET(ID_FLAGS "\0\1\0\0\0\1\0\0"
+	    QUESTION "\300\14\0\2\0\1\0") },
+	{ "a length past the end", false, PACKET(ID_FLAGS
+	    "\0\1\0\0\0\1\0\0" QUESTION RECORD("\2", "\3", "\300\14")) },
+	{ "a name past the end", false, PACKET(ID_FLAGS
+	    "\0\1\0\0\0\1\0\0" "\77lost") },
+	{ "cut in the header", false, PACKET(ID_FLAGS "\0\1\0\0") },
+};
+
+static void
+test_referral(void)
+{
+	size_t i;
+
+	for (i = 0; i < nitems(packets); i++) {
+		check_begin(packets[i].name);
+		check_int(packet_is_referral(span_make(packets[i].in,
+		    packets[i].len)), packets[i].referral);
+	}
+}
+
 static void
 test_mx(void)
 {
@@ -204,6 +251,7 @@ int
 main(void)
 {
 	test_rdata();
+	test_referral();
 	test_mx();
 	test_interleave();
 	test_refused();
