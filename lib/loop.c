@@ -1,7 +1,7 @@
 /* lib/loop.c - the event loop, on libevent's core; nothing else includes it. */
 #include "lib/loop.h"
 
-#include <errno.h>
+#include <stdlib.h>
 
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -21,9 +21,23 @@ loop_init(struct loop *l)
 	event_config_free(cfg);
 }
 
+struct loop_signal {
+	struct loop_signal *next;
+	struct event ev;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
 void
 loop_clear(struct loop *l)
 {
+	struct loop_signal *s;
+
+	while ((s = l->signals) != NULL) {
+		l->signals = s->next;
+		event_del(&s->ev);
+		free(s);
+	}
 	if (l->base != NULL)
 		event_base_free(l->base);
 	l->base = NULL;
@@ -215,11 +229,6 @@ loop_undefer(struct loop *l, struct defer *d)
 	d->next = NULL;
 }
 
-struct loop_signal {
-	void (*fn)(void *arg);
-	void *arg;
-};
-
 static void
 on_signal(evutil_socket_t fd, short what, void *arg)
 {
@@ -231,16 +240,17 @@ on_signal(evutil_socket_t fd, short what, void *arg)
 }
 
 
-struct event *
+void
 loop_signal(struct loop *l, int signo, void (*fn)(void *arg), void *arg)
 {
-	struct loop_signal *s = xmalloc(sizeof(*s));
-	struct event *ev;
+	struct loop_signal *s = xcalloc(1, sizeof(*s));
 
 	s->fn = fn;
 	s->arg = arg;
-	ev = event_new(l->base, signo, EV_SIGNAL | EV_PERSIST, on_signal, s);
-	if (ev == NULL || event_add(ev, NULL) == -1)
+	s->next = l->signals;
+	l->signals = s;
+	event_assign(&s->ev, l->base, signo, EV_SIGNAL | EV_PERSIST, on_signal,
+	    s);
+	if (event_add(&s->ev, NULL) == -1)
 		fatal("signal %d", signo);
-	return ev;
 }

@@ -21,6 +21,7 @@ struct defer {
 struct loop {
 	struct event_base *base;
 	struct defer *first, **last;
+	struct loop_signal *signals;
 	bool stop;
 };
 
@@ -75,7 +76,6 @@ void loop_defer(struct loop *l, struct defer *d);
 void loop_undefer(struct loop *l, struct defer *d);
 
 /* loop_signal - fn on each arrival of signo, in the loop, not in a handler. */
-struct event *loop_signal(struct loop *l, int signo, void (*fn)(void *arg),
-    void *arg);
+void loop_signal(struct loop *l, int signo, void (*fn)(void *arg), void *arg);
 
 #endif

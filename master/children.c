@@ -278,3 +278,10 @@ children_ready(const struct master *m)
 			return false;
 	return true;
 }
+
+void
+children_clear(struct master *m)
+{
+	while (m->children != NULL)
+		child_free(m->children);
+}

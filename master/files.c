@@ -31,16 +31,23 @@ file_add(struct master *m, const char *path, enum role reader)
 }
 
 void
-files_setup(struct master *m)
+files_clear(struct master *m)
 {
 	struct named_file *f;
-	size_t i;
 
 	while ((f = m->files) != NULL) {
 		m->files = f->next;
 		free(f->path);
 		free(f);
 	}
+}
+
+void
+files_setup(struct master *m)
+{
+	size_t i;
+
+	files_clear(m);
 	for (i = 0; i < m->conf->nusers; i++)
 		if (m->conf->users[i].file != NULL)
 			file_add(m, m->conf->users[i].file, ROLE_AUTHW);

@@ -17,6 +17,7 @@
 
 #include "config.h"
 #include "lib/clock.h"
+#include "lib/ipc/event.h"
 #include "lib/log.h"
 
 static void
@@ -214,7 +215,12 @@ main(int argc, char *argv[])
 	files_poll(&m);
 	loop_run(&m.loop);
 	control_close(&m);
+	event_attach(NULL);
+	children_clear(&m);
 	grants_clear(&m);
+	files_clear(&m);
+	bind_clear(&m);
 	conf_free(m.conf);
+	loop_clear(&m.loop);
 	return 0;
 }

@@ -95,6 +95,7 @@ struct master {
 
 /* children.c */
 void children_start(struct master *m);
+void children_clear(struct master *m);
 struct child *child_find(struct master *m, enum role role, unsigned instance);
 struct child *child_new(struct master *m, enum role role);
 void child_start(struct child *c);
@@ -116,9 +117,11 @@ const struct ipc_handler *master_handlers(enum role role);
 int bind_all(struct master *m, const struct conf *c, struct buf *err);
 void bind_commit(struct master *m);
 void bind_rollback(struct master *m);
+void bind_clear(struct master *m);
 
 /* files.c */
 void files_setup(struct master *m);
+void files_clear(struct master *m);
 void files_hand(struct child *c);
 void files_poll(void *arg);
 

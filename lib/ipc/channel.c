@@ -120,6 +120,13 @@ channel_close(struct channel *ch)
 	request_close(ch);
 }
 
+void
+channel_abandon(struct channel *ch)
+{
+	request_abandon(ch);
+	channel_close(ch);
+}
+
 /* The end of a channel is told from the loop, never from within a call. */
 static void
 channel_fail(struct channel *ch)

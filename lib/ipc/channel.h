@@ -74,6 +74,9 @@ bool channel_is_open(const struct channel *ch);
 /* channel_close - answers what is open with NULL; does not call on_lost. */
 void channel_close(struct channel *ch);
 
+/* channel_abandon - closes for a program that ends: no callback is called. */
+void channel_abandon(struct channel *ch);
+
 /* channel_flush - tries to write now; else it happens before the loop sleeps. */
 void channel_flush(struct channel *ch);
 

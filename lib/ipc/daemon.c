@@ -440,6 +440,25 @@ daemon_root_open(const struct daemon *d)
 	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* Nothing is left behind that a leak checker would have to be told of. */
+static void
+daemon_clear(struct daemon *d)
+{
+	size_t i;
+
+	event_attach(NULL);
+	for (i = 0; i < d->npeers; i++) {
+		channel_abandon(d->peers[i]);
+		x_free(&d->peers[i]);
+	}
+	channel_abandon(&d->master);
+	x_free(&d->handlers);
+	conf_free(d->conf);
+	conf_free(d->next_conf);
+	buf_clear(&d->conf_text);
+	loop_clear(&d->loop);
+}
+
 int
 daemon_main(const struct daemon_spec *spec, struct daemon *d, void *arg)
 {
@@ -456,8 +475,9 @@ daemon_main(const struct daemon_spec *spec, struct daemon *d, void *arg)
 	*d = (struct daemon){ .spec = spec, .arg = arg };
 	buf_init(&d->conf_text, CONF_TEXT_MAX);
 	loop_init(&d->loop);
+	d->handlers = master_handlers(spec);
 	channel_init(&d->master, &d->loop, spec->role, ROLE_MASTER,
-	    master_handlers(spec), d);
+	    d->handlers, d);
 	d->master.on_lost = on_master_lost;
 	channel_open(&d->master, DAEMON_MASTER_FD);
 	w = ipc_begin(&d->master, IPC_HELLO, 0, 0);
@@ -467,6 +487,6 @@ daemon_main(const struct daemon_spec *spec, struct daemon *d, void *arg)
 	ipc_put_str(&w, VERSION);
 	ipc_end(&w);
 	loop_run(&d->loop);
-	event_attach(NULL);
+	daemon_clear(d);
 	return 0;
 }

@@ -74,6 +74,7 @@ struct daemon {
 	bool started, draining, stopping;
 	/* private */
 	struct waiting_peer *waiting;
+	struct ipc_handler *handlers;
 	struct conf *next_conf;
 	char complaint[IPC_TEXT_MAX];
 	struct buf conf_text;

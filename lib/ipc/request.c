@@ -152,3 +152,16 @@ request_close(struct channel *ch)
 	timer_stop(&ch->deadline);
 	hash_clear(&ch->pending);
 }
+
+static void
+forget_one(void *arg, struct hash_node *node)
+{
+	hash_remove(arg, node);
+	free(hash_entry(node, struct ipc_pending, node));
+}
+
+void
+request_abandon(struct channel *ch)
+{
+	hash_each(&ch->pending, forget_one, &ch->pending);
+}

@@ -15,6 +15,9 @@ int request_answer(struct channel *ch, struct ipc_msg *m);
 /* request_close - all that are open get their NULL. */
 void request_close(struct channel *ch);
 
+/* request_abandon - nobody waits any more: no callback is called. */
+void request_abandon(struct channel *ch);
+
 /* request_is_open - does somebody still wait for this answer? */
 bool request_is_open(const struct channel *ch, uint32_t request);
 
