@@ -131,6 +131,10 @@ void spool_state(struct spool *sp, uint64_t qid, const struct outcome *o,
 void spool_ctrl(struct spool *sp, uint64_t qid, const struct control *c,
     spool_fn *cb, void *arg);
 
+/* spool_barrier - cb when all records asked for so far are durable and known to
+ * the index: a read that is asked then sees them. */
+void spool_barrier(struct spool *sp, spool_fn *cb, void *arg);
+
 /*
  * spool_bounce - outcomes of qid and the DSN that tells of them, in one batch.
  * dsn (its body taken over, at most SPOOL_INLINE_MAX octets) is treated as in
@@ -181,7 +185,8 @@ typedef void spool_slice_fn(void *arg, struct spool_slice *s);
  * until_s, in order of time; at most limit (SPOOL_SLICE at most). Letters that
  * are in the caller's memory come too: look them up by qid. A letter with all
  * recipients settled comes as due since time 0: the last run ended between its
- * STATE and its DONE, so call spool_done.
+ * STATE and its DONE, so call spool_done. Asked behind all records given so far,
+ * which the answer knows; those given later it may not.
  */
 void spool_scan_due(struct spool *sp, int64_t from_s, uint64_t from_qid,
     int64_t until_s, uint32_t limit, spool_slice_fn *cb, void *arg);

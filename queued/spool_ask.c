@@ -158,17 +158,35 @@ slice_new(struct spool *sp, enum slice_kind kind, spool_slice_fn *cb,
 	return q;
 }
 
+/*
+ * All outcomes so far are durable and noticed: now the index can tell what is
+ * due. Before that it would name letters that have just been delivered.
+ */
+static void
+on_written(struct rec *r)
+{
+	struct slice_ask *q = r->arg;
+
+	if (q->sp->closing)
+		on_slice(&q->ask.note);
+	else
+		spool_ask(q->sp, &q->ask, slice_work, on_slice);
+}
+
 void
 spool_scan_due(struct spool *sp, int64_t from_s, uint64_t from_qid,
     int64_t until_s, uint32_t limit, spool_slice_fn *cb, void *arg)
 {
 	struct slice_ask *q = slice_new(sp, SLICE_DUE, cb, arg);
+	struct rec *r = rec_new(0, 0);
 
 	q->from_s = from_s;
 	q->from_qid = from_qid;
 	q->until_s = until_s;
 	q->limit = limit;
-	spool_ask(sp, &q->ask, slice_work, on_slice);
+	r->done = on_written;
+	r->arg = q;
+	commit_append(sp->committer, r);
 }
 
 void
