@@ -14,6 +14,8 @@
 #define QID_BLOCK  4096            /* granted at once to a smtpd worker */
 #define TX_MAX     20000           /* transactions of one worker */
 #define WINDOW_ACK (IPC_WINDOW / 4) /* octets told as taken in one message */
+/* A worker that sends on past its window wants our memory. */
+#define TX_UNACKED_MAX (2u * IPC_WINDOW)
 
 /* Ids granted and not yet used: [next, end). */
 struct block { uint64_t next, end; };
@@ -50,6 +52,9 @@ tx_find(struct queued *q, const struct channel *ch, uint32_t id)
 {
 	struct hash_node *n = hash_find(&q->txs, tx_key(ch, id));
 
+	/* one that a dead worker committed may bear the same number */
+	while (n != NULL && hash_entry(n, struct tx, node)->ch != ch)
+		n = hash_next(n);
 	return n == NULL ? NULL : hash_entry(n, struct tx, node);
 }
 
@@ -318,7 +323,7 @@ on_tx_body(void *arg, struct ipc_msg *m)
 
 	if (tx == NULL)
 		return 0;
-	if (tx->committed)
+	if (tx->committed || tx->unacked > TX_UNACKED_MAX)
 		return -1;
 	waits = spool_body_append(tx->body, m->body);
 	tx->octets += m->body.len;
