@@ -10,6 +10,8 @@
 
 #define SCAN_IDLE_MS 1000 /* how late a due letter may be noticed */
 #define SCAN_WORK_MS 20   /* more is known to be due */
+/* Much that is due waits for its destination, which calls when it has room. */
+#define SCAN_CROWD_MS 5000
 
 struct active *
 active_find(struct queued *q, uint64_t qid)
@@ -61,22 +63,27 @@ active_free(struct active *a)
 		active_scan_soon(q);
 }
 
+struct active *
+active_hold(struct queued *q, struct letter *l)
+{
+	struct active *a = xcalloc(1, sizeof(*a));
+
+	a->q = q;
+	a->l = l;
+	hash_add(&q->actives, &a->node, l->qid);
+	return a;
+}
+
 void
 active_add(struct queued *q, struct letter *l)
 {
-	struct active *a;
-
 	if (q->stopping || l->held || active_room(q) == 0 ||
 	    active_find(q, l->qid) != NULL) {
 		q->scan_again = true;
 		letter_free(l);
 		return;
 	}
-	a = xcalloc(1, sizeof(*a));
-	a->q = q;
-	a->l = l;
-	hash_add(&q->actives, &a->node, l->qid);
-	active_schedule(a);
+	active_schedule(active_hold(q, l));
 }
 
 void
@@ -120,10 +127,12 @@ same_way(struct active *a, struct rcpt *r, const struct conf_route *route,
 	for (i = 0; i < l->nrcpts && n < RELAY_RCPTS; i++) {
 		struct rcpt *o = &l->rcpts[i];
 
+		/* what costs least first: a letter may have thousands */
 		if (o != r && o->kind == FINAL_REMOTE && is_due(a, o, now) &&
+		    (route->via != VIA_MX ||
+		    span_caseeq_span(letter_domain(o->addr), domain)) &&
 		    conf_route_find(a->q->d.conf, l->reverse_path, o->addr) ==
-		    route && (route->via != VIA_MX ||
-		    span_caseeq_span(letter_domain(o->addr), domain)))
+		    route)
 			list[n++] = o;
 	}
 	return n;
@@ -177,7 +186,7 @@ active_schedule(struct active *a)
 	uint32_t i;
 
 	a->tasks++; /* not let go while we look through it */
-	for (i = 0; i < a->l->nrcpts && !a->l->held; i++)
+	for (i = 0; i < a->l->nrcpts && !a->l->held && !a->q->stopping; i++)
 		if (is_due(a, &a->l->rcpts[i], now))
 			schedule_one(a, &a->l->rcpts[i], now);
 	a->tasks--;
@@ -193,7 +202,7 @@ on_slice(void *arg, struct spool_slice *s)
 {
 	struct queued *q = arg;
 	size_t i;
-	bool fetched = false;
+	bool fetched = false, crowded;
 
 	q->scanning = false;
 	for (i = 0; i < s->n; i++) {
@@ -212,10 +221,13 @@ on_slice(void *arg, struct spool_slice *s)
 		return;
 	}
 	/* from the start: what is due earliest counts most */
+	crowded = q->crowded;
+	q->crowded = false;
 	q->scan_again = s->more || s->status != SPOOL_OK;
 	q->scan_s = 0;
 	q->scan_qid = 0;
-	timer_set_ms(&q->scan, fetched ? SCAN_WORK_MS * 10 : SCAN_IDLE_MS);
+	timer_set_ms(&q->scan, crowded ? SCAN_CROWD_MS
+	    : fetched ? SCAN_WORK_MS * 10 : SCAN_IDLE_MS);
 }
 
 void

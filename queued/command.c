@@ -112,7 +112,9 @@ route_put(struct queued *q, const struct letter *l, const struct rcpt *r,
 {
 	const struct conf_route *route;
 
-	if (r->kind != FINAL_REMOTE) {
+	/* what stands for itself has no kind until authd is asked again */
+	if (r->kind != FINAL_REMOTE && (r->kind != 0 ||
+	    conf_domain_find(q->d.conf, letter_domain(r->addr)) != NULL)) {
 		ctl_str(rec, "route", "local");
 		return;
 	}
@@ -223,6 +225,8 @@ letter_change(struct command *c, uint64_t qid)
 	*ch = (struct change){ c, c->q, qid, c->verb };
 	if (a != NULL)
 		letter_apply_control(a->l, &control);
+	else if (c->q->scanning)
+		qidset_add(&c->q->left, qid); /* its scan may be older */
 	c->open++;
 	c->done++;
 	spool_ctrl(c->q->spool, qid, &control, on_changed, ch);

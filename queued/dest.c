@@ -49,6 +49,10 @@ dest_free(struct queued *q, struct dest *d)
 static void
 dest_idle(struct queued *q, struct dest *d)
 {
+	if (d->crowded && d->waiting < DEST_WAITING_MAX / 2) {
+		d->crowded = false;
+		active_scan_soon(q);
+	}
 	if (d->waiting == 0 && d->running == 0 && !d->ready && !d->starting)
 		dest_free(q, d);
 }
@@ -127,10 +131,15 @@ ring_take(struct queued *q)
 static void
 dest_put(struct active *a, struct dest *d, struct rcpt **list, size_t n)
 {
-	struct task *t = xcalloc(1, sizeof(*t));
 	bool fresh = (a->l->flags & LETTER_DSN) == 0 && list[0]->attempt == 0;
+	struct task *t;
 	size_t i;
 
+	if (d->waiting >= DEST_WAITING_MAX) {
+		d->crowded = a->q->crowded = true;
+		return;
+	}
+	t = xcalloc(1, sizeof(*t));
 	t->a = a;
 	t->dest = d;
 	t->n = n;
@@ -288,6 +297,87 @@ dest_dispatch(void *arg)
 	loop_undefer(&q->d.loop, &q->dispatch);
 }
 
+static char *
+copy(const char *s)
+{
+	return s == NULL ? NULL : xstrdup(s);
+}
+
+void
+dest_give_up(struct dest *d, struct queued *q, const struct outcome_told *why)
+{
+	struct outcome_told said = { .what = OUTCOME_DEFERRED,
+		.status = copy(why->status), .reply = copy(why->reply),
+		.host = copy(why->host) };
+	struct task *t;
+	size_t i;
+
+	if (d->starting)
+		return; /* we are in the middle of it, or of dest_start */
+	d->starting = true;
+	while (d->waiting > 0) {
+		t = dest_take(d);
+		d->waiting--;
+		d->running++;
+		if (is_off(t)) {
+			task_drop(t);
+			continue;
+		}
+		for (i = 0; i < t->n; i++) {
+			t->told[i].what = said.what;
+			t->told[i].status = copy(said.status);
+			t->told[i].reply = copy(said.reply);
+			t->told[i].host = copy(said.host);
+		}
+		settle_task(t);
+	}
+	d->starting = false;
+	free(said.status);
+	free(said.reply);
+	free(said.host);
+	ring_update(q, d);
+	dest_idle(q, d);
+}
+
+struct reroute {
+	struct queued *q;
+	struct task *first, **last;
+};
+
+static void
+reroute_collect(void *arg, struct hash_node *node)
+{
+	struct dest *d = hash_entry(node, struct dest, node);
+	struct reroute *r = arg;
+
+	if (d->local)
+		return;
+	while (d->waiting > 0) {
+		*r->last = dest_take(d);
+		r->last = &(*r->last)->next;
+		d->waiting--;
+		d->running++; /* until it is dropped */
+	}
+}
+
+void
+dest_reroute(struct queued *q)
+{
+	struct reroute r = { q, NULL, &r.first };
+	struct dest *d;
+	struct task *t;
+
+	hash_each(&q->dests, reroute_collect, &r);
+	while ((t = r.first) != NULL) {
+		r.first = t->next;
+		d = t->dest;
+		d->starting = true;
+		task_drop(t);
+		d->starting = false;
+		dest_idle(q, d);
+	}
+}
+
 /* reached: the host was spoken to; a failure to connect halves the window. */
 void
 dest_task_over(struct task *t, bool reached)
@@ -296,6 +386,7 @@ dest_task_over(struct task *t, bool reached)
 	struct dest *d = t->dest;
 
 	d->running--;
+	d->unreached = reached ? 0 : d->unreached + 1;
 	if (!d->local && reached && d->window < d->window_max)
 		d->window++;
 	else if (!d->local && !reached && d->window > 1)

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/mail/addr.h"
 #include "lib/mem.h"
 #include "queued/queued.h"
 
 #define EXPAND_MS   60000 /* authd waits 30 s for NSS at most */
 #define FINALS_MAX  LETTER_RCPTS_MAX
+#define EXPAND_AWAY 255   /* beside EXPAND_: there was no answer */
 
 /* One question; the answer may come in pieces. */
 struct question {
@@ -49,12 +51,15 @@ final_get(struct ipc_reader *rd, struct final *f)
 	struct span address = ipc_get_span(rd, IPC_PATH_MAX);
 	struct span target = ipc_get_span(rd, IPC_PATH_MAX);
 	struct span argument = ipc_get_span(rd, IPC_PATH_MAX);
+	struct addr a;
 	bool text = kind == FINAL_COMMAND || kind == FINAL_FILE ||
 	    kind == FINAL_INCLUDE;
 
 	*f = (struct final){ .kind = kind };
 	f->addr = keep(text ? argument : address);
 	f->user = keep(target);
+	if (!text && addr_parse_text(address, &a) == -1)
+		return false;
 	return ipc_ok(rd) && kind >= FINAL_MAILBOX && kind <= FINAL_INCLUDE &&
 	    f->addr.len > 0 && (kind == FINAL_REMOTE || target.len > 0);
 }
@@ -312,15 +317,20 @@ question_done(struct question *qu, uint8_t status, struct span enhanced,
 		reply[0] = '\0';
 	a->expanding--;
 	active_busy(a, qu->number, false);
-	if (status == EXPAND_FAIL)
+	if (rcpt_is_settled(r))
+		; /* deleted meanwhile, or reported */
+	else if (status == EXPAND_FAIL)
 		settle_fail(a, r, code[0] != '\0' ? code : "5.1.1", reply);
 	else if (status != EXPAND_OK)
-		settle_defer(a, r, code[0] != '\0' ? code : "4.3.0", reply);
+		settle_defer(a, r, code[0] != '\0' ? code : "4.3.0", reply,
+		    status == EXPAND_AWAY);
 	else if (is_itself(r, qu->finals, qu->n) &&
 	    !has_twin(a->l, r, qu->finals)) {
 		r->kind = qu->finals[0].kind;
 		r->user = letter_dup(a->l, qu->finals[0].user);
-	} else if (reply[0] == '\0' || span_eqstr(a->l->reverse_path, reply) ||
+	} else if (qu->n > LETTER_RCPTS_MAX - a->l->nrcpts)
+		settle_fail(a, r, "5.5.3", "Too many recipients come of this");
+	else if (reply[0] == '\0' || span_eqstr(a->l->reverse_path, reply) ||
 	    split_write(a, qu->number, span_str(reply), qu->finals,
 	    qu->n) == -1) {
 		expand_write(a, qu->number, qu->finals, qu->n);
@@ -341,7 +351,7 @@ on_answer(void *arg, struct ipc_msg *m)
 	uint8_t status;
 
 	if (m == NULL) {
-		question_done(qu, EXPAND_TEMP, span_str("4.3.0"),
+		question_done(qu, EXPAND_AWAY, span_str("4.3.0"),
 		    span_str("authd is being restarted"));
 		return 0;
 	}

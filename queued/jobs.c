@@ -33,6 +33,19 @@ worker_is_ready(struct worker *w)
 	loop_defer(&w->q->d.loop, &w->q->dispatch);
 }
 
+/* Does one of this kind still owe its report? What it did is not known yet, so
+ * nothing may be tried again. */
+static bool
+reports_are_due(const struct queued *q, bool relay)
+{
+	const struct worker *w;
+
+	for (w = q->workers; w != NULL; w = w->next)
+		if (w->relay == relay && !w->ready && channel_is_open(w->ch))
+			return true;
+	return false;
+}
+
 static void
 on_patience(void *arg)
 {
@@ -58,7 +71,7 @@ worker_up(void *arg, struct channel *ch)
 		q->workers = w;
 		timer_init(&w->patience, &q->d.loop, on_patience, w);
 	}
-	w->ready = false;
+	w->ready = w->reported = false;
 	timer_set_ms(&w->patience, REPORT_MS);
 }
 
@@ -104,6 +117,7 @@ worker_down(void *arg, struct channel *ch)
 		return;
 	lost.w->ready = false;
 	timer_stop(&lost.w->patience);
+	loop_defer(&q->d.loop, &q->dispatch); /* its report is not waited for */
 	hash_each(&q->jobs, lost_collect, &lost);
 	while ((t = lost.first) != NULL) {
 		lost.first = t->next;
@@ -117,6 +131,8 @@ worker_for(struct queued *q, const struct dest *d)
 	struct worker *w, *best = NULL;
 	uint64_t score = 0;
 
+	if (reports_are_due(q, !d->local))
+		return NULL;
 	for (w = q->workers; w != NULL; w = w->next) {
 		/* the same host to the same worker: it may still be connected */
 		uint64_t s = (d->node.key ^ w->ch->instance) *
@@ -347,14 +363,18 @@ on_forward(void *arg, struct ipc_msg *m)
 	struct task *t = task_of(arg, m);
 	struct ipc_reader rd = ipc_reader(m);
 	struct outcome_told *told;
+	uint32_t number = ipc_get_u32(&rd);
 	size_t i;
 
-	if (t == NULL || (told = told_of(t, ipc_get_u32(&rd))) == NULL ||
-	    finals_get(&rd, &told->finals, &told->nfinals) == -1)
+	if (t == NULL || (told = told_of(t, number)) == NULL ||
+	    told->what != 0)
 		return -1;
-	for (i = 0; i < told->nfinals; i++) {
+	i = told->nfinals; /* a long list comes in pieces */
+	if (finals_get(&rd, &told->finals, &told->nfinals) == -1)
+		return -1;
+	for (; i < told->nfinals; i++) {
 		struct final *f = &told->finals[i];
-		const struct rcpt *r = letter_rcpt(t->a->l, t->numbers[0]);
+		const struct rcpt *r = letter_rcpt(t->a->l, number);
 
 		/* its own mailbox and commands, no other user's */
 		if (f->kind != FINAL_REMOTE && !span_eq(f->user, r->user))
@@ -382,16 +402,20 @@ on_done(void *arg, struct ipc_msg *m)
 static int
 on_report(void *arg, struct ipc_msg *m)
 {
+	struct queued *q = arg;
+	const struct worker *w = worker_of(q, m->ch);
 	struct ipc_reader rd = ipc_reader(m);
 	uint64_t qid = ipc_get_u64(&rd);
 	uint32_t number = ipc_get_u32(&rd);
 	uint8_t what = ipc_get_u8(&rd);
 	struct outcome o = { .number = number };
+	char *status, *reply, *host;
 
 	o.status = ipc_get_span(&rd, 15);
 	o.reply = ipc_get_span(&rd, LETTER_TEXT_MAX);
 	o.host = ipc_get_span(&rd, IPC_PATH_MAX);
-	if (!ipc_at_end(&rd))
+	/* once it has reported, no letter but its own is its business */
+	if (!ipc_at_end(&rd) || w == NULL || w->reported)
 		return -1;
 	if (what == OUTCOME_DELIVERED)
 		o.state = RCPT_DELIVERED;
@@ -399,7 +423,13 @@ on_report(void *arg, struct ipc_msg *m)
 		o.state = RCPT_RELAYED;
 	else
 		return 0; /* it is tried again: that tells as much */
-	settle_report(arg, qid, &o);
+	o.status = span_str(status = printable(o.status));
+	o.reply = span_str(reply = printable(o.reply));
+	o.host = span_str(host = printable(o.host));
+	settle_report(q, qid, &o, w->relay);
+	free(status);
+	free(reply);
+	free(host);
 	return 0;
 }
 
@@ -408,8 +438,9 @@ on_reported(void *arg, struct ipc_msg *m)
 {
 	struct worker *w = worker_of(arg, m->ch);
 
-	if (w == NULL)
+	if (w == NULL || w->reported)
 		return -1;
+	w->reported = true;
 	worker_is_ready(w);
 	return 0;
 }

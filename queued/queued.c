@@ -12,9 +12,11 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #define CLOSE_POLL_MS 20
+#define CLOSE_MAX_MS  3000
 
 static void
 start(void *arg)
@@ -43,13 +45,27 @@ start(void *arg)
 	timer_set_ms(&q->scan, 0);
 }
 
+/* Those who carry mail have ended or are about to: their last outcomes may lie
+ * unread in the channels, and count. */
+static bool
+workers_talk(const struct queued *q)
+{
+	const struct worker *w;
+
+	for (w = q->workers; w != NULL; w = w->next)
+		if (channel_is_open(w->ch))
+			return true;
+	return false;
+}
+
 static void
 on_closing(void *arg)
 {
 	struct queued *q = arg;
 
 	/* reports that are being written take their letters with them */
-	if (q->closing > 0) {
+	if (q->closing > 0 || (workers_talk(q) &&
+	    clock_boot_ms() < q->close_until_ms)) {
 		timer_set_ms(&q->scan, CLOSE_POLL_MS);
 		return;
 	}
@@ -64,6 +80,7 @@ stop(void *arg)
 	struct queued *q = arg;
 
 	q->stopping = true;
+	q->close_until_ms = clock_boot_ms() + CLOSE_MAX_MS;
 	intake_close(q);
 	timer_stop(&q->scan);
 	timer_init(&q->scan, &q->d.loop, on_closing, q);
@@ -100,8 +117,15 @@ status(void *arg, struct daemon_status *out, size_t max)
 	return n;
 }
 
-/* A repaired configuration helps what is waiting: routes are decided anew at
- * each attempt, so nothing else has to be done. */
+/* A repaired configuration helps what is waiting. */
+static int
+reload(void *arg, const struct conf *old)
+{
+	(void)old;
+	dest_reroute(arg);
+	return 0;
+}
+
 static const struct daemon_peer peers[] = {
 	{ ROLE_SMTPD,   intake_handlers,  intake_up, intake_down },
 	{ ROLE_AUTHD,   authd_handlers,   NULL,      NULL },
@@ -140,6 +164,7 @@ main(int argc, char *argv[])
 		.role = ROLE_QUEUED,
 		.peers = peers,
 		.start = start,
+		.reload = reload,
 		.stop = stop,
 		.status = status,
 	};

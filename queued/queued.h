@@ -22,6 +22,11 @@
 #define WORKER_OCTETS   (32u << 20)
 #define RELAY_RCPTS     100 /* of one transaction, RFC 5321 section 4.5.3.1.8 */
 #define WINDOW_START    5   /* letters at once to a host not yet known */
+/* Waiting for one destination; more of them stay on disk, so that a slow host
+ * leaves room in the window for letters to others. */
+#define DEST_WAITING_MAX 1000
+/* So many attempts in a row that met nobody speak for all that wait. */
+#define DEST_UNREACHED_MAX 5
 
 /* A kind beyond those of types.h: a mailbox whose .forward has been asked. */
 #define FINAL_MAILBOX_OWN 6
@@ -85,6 +90,8 @@ struct dest {
 	uint32_t route;         /* relay: number in conf.routes or ~0 */
 	struct lane lanes[2];
 	unsigned waiting, running, window, window_max;
+	unsigned unreached;     /* attempts in a row that met nobody */
+	bool crowded;           /* more of its letters wait on disk */
 	unsigned turn;          /* fresh mail served since the last retry */
 };
 
@@ -94,7 +101,8 @@ struct worker {
 	struct queued *q;
 	struct channel *ch;
 	bool relay;
-	bool ready;             /* has said IPC_JOB_REPORTED */
+	bool ready;             /* has said IPC_JOB_REPORTED, or took too long */
+	bool reported;          /* has said it */
 	unsigned jobs;
 	uint64_t octets;
 	struct timer patience;  /* for IPC_JOB_REPORTED */
@@ -113,12 +121,14 @@ struct queued {
 	struct defer dispatch;
 	struct timer scan;
 	bool scanning, scan_again;
+	bool crowded;           /* the scan met more than a destination holds */
 	struct qidset left;     /* left the window while a scan was under way */
 	int64_t scan_s;         /* where the scan goes on */
 	uint64_t scan_qid;
 	uint32_t next_job;
 	unsigned closing;       /* records that must be durable before the end */
 	bool stopping;
+	int64_t close_until_ms; /* then the end comes whoever still talks */
 	int64_t base_real_s, base_boot_s; /* queue_now() */
 	bool clock_told;
 	/* numbers for barid status */
@@ -135,6 +145,8 @@ void intake_close(struct queued *q);
 
 /* active.c: the window. The letter becomes the window's. */
 void active_add(struct queued *q, struct letter *l);
+/* the same, whatever the room, and nothing is started yet */
+struct active *active_hold(struct queued *q, struct letter *l);
 struct active *active_find(struct queued *q, uint64_t qid);
 /* starts what is due; lets the letter go when nothing of it is */
 void active_schedule(struct active *a);
@@ -162,7 +174,13 @@ void dest_add_local(struct active *a, struct rcpt *r);
 void dest_add_remote(struct active *a, struct rcpt **list, size_t n,
     uint32_t route, const char *nexthop, unsigned connections);
 void dest_dispatch(void *arg);
+/* the configuration is new: what waits for a host is routed anew */
+void dest_reroute(struct queued *q);
 void dest_task_over(struct task *t, bool reached);
+/* the host of t could not be reached once too often: what waits for it is
+ * deferred as t was */
+void dest_give_up(struct dest *d, struct queued *q,
+    const struct outcome_told *why);
 void task_free(struct task *t);
 
 /* jobs.c: deliver and relay */
@@ -176,12 +194,14 @@ int job_send(struct queued *q, struct worker *w, struct task *t);
 
 /* settle.c: from outcomes to records, retries and the end of a letter */
 void settle_task(struct task *t);
-void settle_report(struct queued *q, uint64_t qid, const struct outcome *o);
+void settle_report(struct queued *q, uint64_t qid, const struct outcome *o,
+    bool remote);
 /* recipients that fail without an attempt (no route, unknown now) */
 void settle_fail(struct active *a, struct rcpt *r, const char *status,
     const char *reply);
+/* away: who would know is being restarted, so it is asked again soon */
 void settle_defer(struct active *a, struct rcpt *r, const char *status,
-    const char *reply);
+    const char *reply, bool away);
 /* the last recipient is settled: the letter is no longer ours */
 void settle_end(struct active *a);
 

@@ -9,6 +9,9 @@
 #include "queued/queued.h"
 
 #define CUT_OFF_S  30 /* an attempt that a dead worker took with it */
+#define AWAY_S     10 /* a question whose answerer is being restarted */
+/* Beside OUTCOME_: forwarded, to nobody. */
+#define TOLD_NOWHERE 255
 #define DEPTH_MAX  10 /* forwards behind forwards (lesson 30) */
 
 /* Retries of many letters shall not all come in the same second. */
@@ -109,6 +112,21 @@ tell(struct active *a, const struct rcpt *r, const struct outcome *o)
 	event_send(&e);
 }
 
+/* The worker is gone, and perhaps it was done. Once more soon; a letter that
+ * ends its workers again and again waits and expires like any other. */
+static void
+cut_off(struct active *a, const struct rcpt *r, struct outcome *o)
+{
+	int64_t soon = queue_now(a->q) + jitter(CUT_OFF_S);
+
+	defer(a, r, o);
+	if ((r->flags & RCPT_CHECK) == 0 && o->next_s > soon)
+		o->next_s = soon;
+	o->flags |= RCPT_CHECK;
+	o->status = span_str("4.3.0");
+	o->reply = span_str("The attempt was cut off");
+}
+
 /* From what a worker told to a record; false: there is none to write. */
 static bool
 outcome_make(struct active *a, const struct rcpt *r,
@@ -116,11 +134,12 @@ outcome_make(struct active *a, const struct rcpt *r,
 {
 	*o = (struct outcome){ .number = r->number,
 		.attempt = (uint16_t)(r->attempt + 1),
-		.flags = (uint16_t)(r->flags & ~RCPT_CHECK) };
+		.flags = r->flags };
 	o->status = span_str(told->status);
 	o->reply = span_str(told->reply);
 	o->host = span_str(told->host);
-	switch (told->what) {
+	switch (told->what == OUTCOME_FORWARDED && told->nfinals == 0
+	    ? TOLD_NOWHERE : told->what) {
 	case OUTCOME_DELIVERED:
 		o->state = RCPT_DELIVERED;
 		break;
@@ -132,22 +151,23 @@ outcome_make(struct active *a, const struct rcpt *r,
 		o->state = RCPT_FAILED;
 		break;
 	case OUTCOME_FORWARDED:
-		if (r->depth < DEPTH_MAX)
+		if (r->depth < DEPTH_MAX &&
+		    told->nfinals <= LETTER_RCPTS_MAX - a->l->nrcpts)
 			return false;
 		o->state = RCPT_FAILED;
 		o->status = span_str("5.4.6");
 		o->reply = span_str("Forwarded too often");
 		break;
+	case TOLD_NOWHERE:
+		defer(a, r, o);
+		o->status = span_str("4.2.4");
+		o->reply = span_str("The list of recipients is empty");
+		break;
 	case OUTCOME_DEFERRED:
 		defer(a, r, o);
 		break;
-	default: /* the worker is gone, and perhaps it was done */
-		o->state = RCPT_DEFERRED;
-		o->attempt = r->attempt;
-		o->next_s = queue_now(a->q) + jitter(CUT_OFF_S);
-		o->flags |= RCPT_CHECK;
-		o->status = span_str("4.3.0");
-		o->reply = span_str("The attempt was cut off");
+	default:
+		cut_off(a, r, o);
 	}
 	return true;
 }
@@ -182,8 +202,10 @@ void
 settle_task(struct task *t)
 {
 	struct active *a = t->a;
+	struct dest *d = t->dest;
 	struct outcome *list = xcalloc(t->n, sizeof(*list));
 	size_t i, n = 0;
+	bool reached;
 
 	for (i = 0; i < t->n; i++) {
 		struct outcome_told *told = &t->told[i];
@@ -203,7 +225,11 @@ settle_task(struct task *t)
 	}
 	settle(a, list, n);
 	free(list);
-	dest_task_over(t, was_reached(t));
+	reached = was_reached(t);
+	if (!reached && !d->local && !d->starting && t->told[0].what != 0 &&
+	    d->unreached + 1 >= DEST_UNREACHED_MAX && d->waiting > 0)
+		dest_give_up(d, a->q, &t->told[0]);
+	dest_task_over(t, reached);
 	task_free(t);
 	a->tasks--;
 	active_schedule(a);
@@ -223,41 +249,111 @@ settle_fail(struct active *a, struct rcpt *r, const char *status,
 
 void
 settle_defer(struct active *a, struct rcpt *r, const char *status,
-    const char *reply)
+    const char *reply, bool away)
 {
 	struct outcome o = { .number = r->number, .flags = r->flags };
+	int64_t soon = queue_now(a->q) + jitter(AWAY_S);
 
 	defer(a, r, &o);
+	if (away && o.next_s > soon)
+		o.next_s = soon;
 	o.status = span_str(status);
 	o.reply = span_str(reply);
 	settle(a, &o, 1);
 }
 
+/* An outcome that an earlier start asked for, on its way to its letter. */
+struct late {
+	struct queued *q;
+	uint64_t qid;
+	bool remote;
+	struct outcome o;
+	struct letter *texts; /* what o borrows from */
+};
+
 static void
-on_reported_letter(void *arg, enum spool_status status, struct letter *l)
+late_free(struct late *t)
 {
-	if (status == SPOOL_OK)
-		active_add(arg, l); /* perhaps that was its last recipient */
+	letter_free(t->texts);
+	free(t);
+}
+
+/* Of those that it can have been asked for: relay has no mailboxes. */
+static bool
+late_fits(const struct rcpt *r, bool remote)
+{
+	return r != NULL && !rcpt_is_settled(r) &&
+	    (r->kind == 0 || (r->kind == FINAL_REMOTE) == remote);
+}
+
+static void
+late_settle(struct active *a, const struct late *t)
+{
+	const struct rcpt *r = letter_rcpt(a->l, t->o.number);
+	struct outcome o = t->o;
+
+	if (!late_fits(r, t->remote))
+		return;
+	o.attempt = (uint16_t)(r->attempt + 1);
+	o.flags = r->flags;
+	a->writes++; /* not the end yet, whatever else is under way */
+	settle(a, &o, 1);
+	a->writes--;
+	active_schedule(a);
+}
+
+/* Not in the window: told to its letter before anything is tried again. */
+static void
+on_late_letter(void *arg, enum spool_status status, struct letter *l)
+{
+	struct late *t = arg;
+	struct queued *q = t->q;
+	struct active *a = active_find(q, t->qid);
+
+	if (a == NULL && status == SPOOL_OK && !q->stopping &&
+	    late_fits(letter_rcpt(l, t->o.number), t->remote)) {
+		a = active_hold(q, l);
+		l = NULL;
+	}
+	letter_free(l);
+	if (a != NULL)
+		late_settle(a, t);
+	late_free(t);
+}
+
+static void
+on_late_barrier(void *arg, enum spool_status status)
+{
+	struct late *t = arg;
+
+	(void)status;
+	spool_get(t->q->spool, t->qid, on_late_letter, t);
 }
 
 void
-settle_report(struct queued *q, uint64_t qid, const struct outcome *o)
+settle_report(struct queued *q, uint64_t qid, const struct outcome *o,
+    bool remote)
 {
+	struct late *t = xcalloc(1, sizeof(*t));
 	struct active *a = active_find(q, qid);
-	const struct rcpt *r;
 
-	if (a == NULL) {
-		spool_state(q->spool, qid, o, 1, NULL, NULL);
-		spool_get(q->spool, qid, on_reported_letter, q);
+	t->q = q;
+	t->qid = qid;
+	t->remote = remote;
+	t->o = *o;
+	t->texts = letter_new(qid);
+	t->o.status = letter_dup(t->texts, o->status);
+	t->o.reply = letter_dup(t->texts, o->reply);
+	t->o.host = letter_dup(t->texts, o->host);
+	if (a != NULL) {
+		late_settle(a, t);
+		late_free(t);
 		return;
 	}
-	r = letter_rcpt(a->l, o->number);
-	if (r == NULL || rcpt_is_settled(r))
-		return;
-	tell(a, r, o);
-	spool_state(q->spool, qid, o, 1, NULL, NULL);
-	letter_apply_outcome(a->l, o);
-	active_schedule(a);
+	/* a scan under way may bring it without this */
+	if (q->scanning)
+		qidset_add(&q->left, qid);
+	spool_barrier(q->spool, on_late_barrier, t);
 }
 
 void
