@@ -465,7 +465,7 @@ lost_event(struct session *s, enum conn_end how)
 {
 	struct event_out e;
 
-	if (s->tx == NULL || s->state == S_CLOSING)
+	if (s->tx == NULL || s->tx->ntaken == 0 || s->state == S_CLOSING)
 		return; /* nothing was lost that anyone would look for */
 	session_event(s, &e, EV_DISCONNECT);
 	event_str(&e, KEY_FROM, s->tx->from);
