@@ -84,6 +84,9 @@ loop_run_once(struct loop *l, int timeout_ms)
 	struct timeval tv = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
 	struct event ev;
 
+	/* What the caller waits for may come about by one of these. */
+	if (l->first != NULL)
+		tv = (struct timeval){ 0, 0 };
 	loop_run_deferred(l);
 	event_assign(&ev, l->base, -1, 0, on_round_over, NULL);
 	event_add(&ev, &tv);

@@ -52,8 +52,8 @@ void loop_clear(struct loop *l);
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 
-/* loop_run_once - one round: waits for events at most timeout_ms, runs them
- * and what they deferred. For tests and small tools. */
+/* loop_run_once - one round: waits for events at most timeout_ms, not at all when
+ * deferred calls were waiting; runs them and what they deferred. */
 void loop_run_once(struct loop *l, int timeout_ms);
 
 /* watch_init - sets up without watching; watch_set asks for LOOP_READ and/or

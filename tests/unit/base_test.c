@@ -226,6 +226,11 @@ test_loop(void)
 	loop_undefer(&o.loop, &o.first);
 	loop_run_once(&o.loop, 1);
 	check_str(o.said, "t12");
+	check_begin("a round that began with a deferred call does not sleep");
+	loop_defer(&o.loop, &o.second);
+	timer_set_ms(&o.timer, 1000);
+	loop_run_once(&o.loop, 2000);
+	check_str(o.said, "t122");
 	loop_clear(&o.loop);
 }
 
