@@ -36,6 +36,7 @@ told_kind(const struct letter *l, const struct rcpt *r,
 	case RCPT_RELAYED:
 	case RCPT_DELIVERED:
 		if ((r->notify & NOTIFY_SUCCESS) == 0 ||
+		    (o->flags & RCPT_PASSED) != 0 ||
 		    l->reverse_path.len == 0)
 			return TOLD_NOTHING;
 		return o->state == RCPT_RELAYED ? TOLD_RELAYED

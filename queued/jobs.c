@@ -423,6 +423,8 @@ on_report(void *arg, struct ipc_msg *m)
 		o.state = RCPT_RELAYED;
 	else
 		return 0; /* it is tried again: that tells as much */
+	if (what == OUTCOME_PASSED)
+		o.flags = RCPT_PASSED;
 	o.status = span_str(status = printable(o.status));
 	o.reply = span_str(reply = printable(o.reply));
 	o.host = span_str(host = printable(o.host));

@@ -143,8 +143,11 @@ outcome_make(struct active *a, const struct rcpt *r,
 	case OUTCOME_DELIVERED:
 		o->state = RCPT_DELIVERED;
 		break;
-	case OUTCOME_RELAYED:
 	case OUTCOME_PASSED:
+		o->flags |= RCPT_PASSED;
+		o->state = RCPT_RELAYED;
+		break;
+	case OUTCOME_RELAYED:
 		o->state = RCPT_RELAYED;
 		break;
 	case OUTCOME_FAILED:
