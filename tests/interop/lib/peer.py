@@ -1,6 +1,8 @@
 """What tests against other people's programs share: getting them."""
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -134,3 +136,115 @@ def as_user(i, k):
 
 def scratch(prefix):
     return tempfile.mkdtemp(prefix=prefix, dir=FOLDER)
+
+
+class Root:
+    """A Debian in a folder, with a package in it: $PEERS/NAME where that is
+    given (kept for the next time; the test works in a copy), else its own."""
+
+    def __init__(self, name, package):
+        if os.getuid() != 0:
+            skip("only root can make a Debian in a folder")
+        for tool in ("debootstrap", "unshare"):
+            if not shutil.which(tool):
+                skip(f"there is no {tool}")
+        self.dir = f"{FOLDER}/{name}"
+        self.process = None
+        kept = os.environ.get("PEERS")
+        kept = kept and os.path.join(os.path.abspath(kept), name)
+        if kept and os.path.isdir(kept):
+            self.copy(kept)
+        else:
+            self.make(package)
+            if kept:
+                os.makedirs(os.path.dirname(kept), exist_ok=True)
+                run("cp", "-a", self.dir, kept, timeout=120)
+
+    def copy(self, kept):
+        """Others may be using it: their /proc and sockets are not copied."""
+        os.mkdir(self.dir)
+        parts = [kept + "/" + x for x in os.listdir(kept) if x != "proc"]
+        run("cp", "-a", "--reflink=auto", *parts, self.dir, timeout=120)
+        os.mkdir(self.dir + "/proc")
+
+    def make(self, package):
+        try:
+            log = run("debootstrap", "--variant=minbase", "bookworm",
+                      self.dir, *mirror(), status=(0, 1), timeout=200)
+        except subprocess.TimeoutExpired:
+            skip("debootstrap is not done in time")
+        if not os.path.exists(self.dir + "/usr/bin/apt-get"):
+            skip("debootstrap cannot make a Debian here:", log[-200:])
+        if not apt("install", package, root=self.dir):
+            skip(f"{package} cannot be installed in a Debian of its own")
+
+    def write(self, path, text, mode=0o644):
+        with open(self.dir + path, "w") as f:
+            f.write(text)
+        os.chmod(self.dir + path, mode)
+
+    def read(self, path):
+        try:
+            with open(self.dir + path, errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def do(self, *argv, **more):
+        return run("chroot", self.dir, *argv, **more)
+
+    def start(self, port, *argv):
+        """In process and mount namespaces of its own: all of it ends with the
+        first process, and its /proc with them."""
+        with open(FOLDER + "/peer.log", "ab") as log:
+            self.process = subprocess.Popen(
+                ["unshare", "-m", "-p", "-f", "--kill-child", "sh", "-c",
+                 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"',
+                 self.dir, *argv], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log)
+        until(f"{argv[0]} at its port", 20, lambda: greets(port))
+
+    def stop(self):
+        if self.process:
+            self.process.kill()     # its child goes with it
+            self.process.wait()
+            self.process = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.stop()
+        if kind is not None:
+            for name in ("peer.log", "apt.log"):
+                if os.path.exists(f"{FOLDER}/{name}"):
+                    print(run("tail", "-n", "30", f"{FOLDER}/{name}"))
+        run("rm", "-rf", "--one-file-system", self.dir)
+
+
+def mirror():
+    """The one that apt-get uses here, if it can be told."""
+    for folder, _, files in os.walk("/etc/apt"):
+        for name in files:
+            if name == "sources.list" or folder.endswith("sources.list.d"):
+                with open(os.path.join(folder, name)) as f:
+                    found = re.search(r"(?m)^(?:deb|URIs:)\s.*?"
+                                      r"(https?://\S+/debian/?)(?:\s|$)",
+                                      f.read())
+                if found:
+                    return [found[1]]
+    return []
+
+
+def greets(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as s:
+            s.settimeout(5)
+            return s.recv(500)
+    except OSError:
+        return b""
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
