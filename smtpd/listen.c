@@ -7,6 +7,9 @@
 #include "lib/clock.h"
 #include "smtpd/smtpd.h"
 
+/* A spool is open in far less; a client's own patience is minutes. */
+#define QUEUED_WAIT_MS 5000
+
 /*
  * submit.sock stands in no configuration. Its users are people of this host:
  * the limits keep one of them from taking everything, and no more.
@@ -93,8 +96,24 @@ listeners_start(struct smtpd *d)
 {
 	size_t i;
 
+	if (d->listening || d->draining)
+		return;
+	d->listening = true;
 	for (i = 0; i < d->nlisteners; i++)
 		listener_start(d, &d->listeners[i]);
+}
+
+static void
+on_patience(void *arg)
+{
+	listeners_start(arg);
+}
+
+void
+listeners_wait(struct smtpd *d)
+{
+	timer_init(&d->patience, d->loop, on_patience, d);
+	timer_set_ms(&d->patience, QUEUED_WAIT_MS);
 }
 
 static void

@@ -172,6 +172,7 @@ on_qid_grant(void *arg, struct ipc_msg *m)
 		d->qids[0] = q;
 	else
 		d->qids[1] = q;
+	listeners_start(d); /* if they have waited for this */
 	return 0;
 }
 

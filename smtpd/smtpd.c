@@ -27,7 +27,7 @@ start(void *arg)
 	smtpd_init(d, &d->daemon.loop, d->daemon.conf,
 	    daemon_peer(&d->daemon, ROLE_AUTHD, 0),
 	    daemon_peer(&d->daemon, ROLE_QUEUED, 0));
-	listeners_start(d);
+	listeners_wait(d);
 }
 
 static void

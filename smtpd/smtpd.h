@@ -173,8 +173,9 @@ struct smtpd {
 	struct qids qids[2];     /* in use, and the block to follow */
 	bool qids_asked;
 	uint64_t next_sid;
-	bool draining;
+	bool listening, draining;
 	struct timer stop_timer;
+	struct timer patience;   /* of the listeners, with a queued away */
 	struct conf_listen submit; /* submit.sock: in no configuration */
 	uint64_t n_connections, n_refused, n_messages, n_rcpt_refused,
 	    n_msg_refused; /* for `barid status` */
@@ -188,7 +189,11 @@ void smtpd_init(struct smtpd *d, struct loop *loop, const struct conf *conf,
 
 /* listeners_add - a descriptor from master, kept until listeners_start. */
 void listeners_add(void *arg, unsigned index, enum conf_kind kind, int fd);
+/* listeners_start - takes clients from now on; called again, does nothing.
+ * listeners_wait - does so by itself after some seconds: clients who come before
+ * queued is there would all be told to come again. */
 void listeners_start(struct smtpd *d);
+void listeners_wait(struct smtpd *d);
 
 /* listeners_drain - no more clients; sessions end when they can. */
 void listeners_drain(struct smtpd *d);
