@@ -107,11 +107,14 @@ text_is_dead(struct span text, const struct dotlock_id *id)
 	while (n < nitems(word) && span_next(&line, ' ', &w))
 		word[n++] = w;
 	if (n != nitems(word) || !span_eqstr(word[0], "barid") ||
-	    strcmp(id->machine, "-") == 0 || strcmp(id->boot, "-") == 0 ||
-	    !span_eqstr(word[1], id->machine))
+	    strcmp(id->boot, "-") == 0)
 		return false;
+	/* A boot id is random: ours names this machine, even where it has no
+	 * machine-id, as in many a container. */
 	if (!span_eqstr(word[2], id->boot))
-		return !span_eqstr(word[2], "-");
+		return strcmp(id->machine, "-") != 0 &&
+		    span_eqstr(word[1], id->machine) &&
+		    !span_eqstr(word[2], "-");
 	if (span_u64(word[3], UINT64_MAX, &ns) == -1 || ns != id->pid_ns ||
 	    ns == 0 || span_u64(word[4], INT32_MAX, &pid) == -1 || pid == 0)
 		return false;

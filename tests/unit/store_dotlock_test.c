@@ -56,7 +56,8 @@ main(void)
 		{ "a dead one", me.machine, me.boot, dead, 0, true },
 		{ "an earlier boot", me.machine, "earlier", alive, 0, true },
 		{ "another machine", "other", "earlier", dead, 0, false },
-		{ "another machine, old", "other", me.boot, dead, 2000, true },
+		{ "another machine, old", "other", "earlier", dead, 2000,
+		    true },
 		{ "unknown boot", me.machine, "-", dead, 0, false },
 		{ "no number", me.machine, me.boot, "x", 0, false },
 		{ "pid 0", me.machine, me.boot, "0", 0, false },
@@ -74,6 +75,20 @@ main(void)
 			check_int(errno, EAGAIN);
 		unlinkat(f.mail, "box.lock", 0);
 	}
+
+	check_begin("a machine without an id: its boot id tells it");
+	other = me;
+	memcpy(other.machine, "-", 2);
+	snprintf(text, sizeof(text), "barid - %s %llu %s\n", me.boot,
+	    (unsigned long long)me.pid_ns, dead);
+	lock_put(&f, text, 0);
+	check_int(dotlock_take(f.mail, "box", &other), 0);
+	unlinkat(f.mail, "box.lock", 0);
+	snprintf(text, sizeof(text), "barid - earlier %llu %s\n",
+	    (unsigned long long)me.pid_ns, dead);
+	lock_put(&f, text, 0);
+	check_int(dotlock_take(f.mail, "box", &other), -1);
+	unlinkat(f.mail, "box.lock", 0);
 
 	check_begin("another pid namespace");
 	snprintf(text, sizeof(text), "barid %s %s 1 %s\n", me.machine, me.boot,
