@@ -308,18 +308,17 @@ verb_queue(struct ctl *c)
 		{ "flush", "to be tried now" }, { "hold", "held" },
 		{ "release", "released" }, { "delete", "deleted" },
 	};
-	const char *verb = c->argc > 0 ? c->argv[0] : "list";
+	/* "list" may be left out, with and without words behind it. */
+	bool named = c->argc > 0 && c->argv[0][0] != '-';
+	const char *verb = named ? c->argv[0] : "list";
 	struct selectors s;
 	int status = EX_USAGE;
 	size_t i;
 
-	if (c->argc > 0 && selectors_parse(&s, c->argc - 1, c->argv + 1) !=
-	    0) {
+	if (selectors_parse(&s, c->argc - named, c->argv + named) != 0) {
 		selectors_clear(&s);
 		return EX_USAGE;
 	}
-	if (c->argc == 0)
-		selectors_parse(&s, 0, NULL);
 	if (strcmp(verb, "list") == 0)
 		status = queue_list(c, &s, false);
 	else if (strcmp(verb, "show") == 0 && s.n == 1 &&

@@ -67,7 +67,7 @@ notify_parse(char *in)
 
 /* The queue is the admin's: barid(8) shows it, and says so to others. */
 static int
-run_barid(const struct sendmail *m, const char *verb)
+run_barid(const struct sendmail *m, const char *verb, const char *which)
 {
 	char path[4096], *slash;
 	const char *argv[8];
@@ -81,6 +81,8 @@ run_barid(const struct sendmail *m, const char *verb)
 	}
 	argv[n++] = "queue";
 	argv[n++] = verb;
+	if (which != NULL)
+		argv[n++] = which;
 	argv[n] = NULL;
 	/* beside us in a build folder, else where admins' commands are */
 	len = readlink("/proc/self/exe", path, sizeof(path) - 8);
@@ -210,9 +212,9 @@ main(int argc, char *argv[])
 			return status;
 	m.deadline_ms = clock_boot_ms() + WAIT_MS;
 	if (o.flush)
-		return run_barid(&m, "flush");
+		return run_barid(&m, "flush", "--all");
 	if (o.mode == 'p')
-		return run_barid(&m, "list");
+		return run_barid(&m, "list", NULL);
 	if (o.mode == 'i')
 		return newaliases();
 	if (o.mode == 's')
