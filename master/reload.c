@@ -4,6 +4,7 @@
  */
 #include <signal.h>
 
+#include "config.h"
 #include "lib/ipc/daemon.h"
 #include "lib/log.h"
 #include "master/master.h"
@@ -48,13 +49,20 @@ errors_tell(const struct conf_errors *errors, struct buf *err)
 		    errors->list[i].text);
 }
 
+/* The log gets the first fault; whoever asked for it is told all of them. */
 static void
-reload_tell(enum event_code code, const struct buf *err)
+reload_tell(const struct master *m, enum event_code code,
+    const struct buf *err)
 {
+	struct span first, rest;
 	struct event_out e;
 
+	span_split(buf_span(err), '\n', &first, &rest);
+
 	event_begin(&e, code, 0, 0);
-	event_text(&e, KEY_TEXT, buf_span(err));
+	event_str(&e, KEY_FILE, m->path.conf);
+	if (code == EV_RELOAD_FAILED)
+		event_text(&e, KEY_TEXT, first);
 	event_send(&e);
 }
 
@@ -75,7 +83,7 @@ master_reload(struct master *m, struct buf *err)
 		fresh = NULL;
 	}
 	if (fresh == NULL) {
-		reload_tell(EV_RELOAD_FAILED, err);
+		reload_tell(m, EV_RELOAD_FAILED, err);
 		notify("READY=1");
 		return -1;
 	}
@@ -92,7 +100,7 @@ master_reload(struct master *m, struct buf *err)
 		}
 	generation_renew(m, ROLE_SMTPD);
 	generation_renew(m, ROLE_POP3D);
-	reload_tell(EV_RELOAD, err);
+	reload_tell(m, EV_RELOAD, err);
 	notify("READY=1");
 	return 0;
 }
@@ -117,6 +125,18 @@ phase_of(enum role role)
 	}
 }
 
+/* The log's last line; a start without it before was no orderly end. */
+static void
+stop_tell(void)
+{
+	struct event_out e;
+
+	event_begin(&e, EV_STOP, 0, 0);
+	event_str(&e, KEY_ROLE, "master");
+	event_str(&e, KEY_TEXT, "barid " VERSION " has ended in order");
+	event_send(&e);
+}
+
 static void
 phase_begin(struct master *m)
 {
@@ -137,6 +157,7 @@ phase_begin(struct master *m)
 			return;
 		}
 	}
+	stop_tell();
 	c = child_find(m, ROLE_LOGD, 0);
 	if (c == NULL || c->pid == 0) {
 		loop_stop(&m->loop);

@@ -19,6 +19,21 @@
 #define CLOSE_MAX_MS  3000
 
 static void
+tell_open(const struct queued *q)
+{
+	struct spool_stats st;
+	struct event_out e;
+
+	spool_stats(q->spool, &st);
+	event_begin(&e, EV_SPOOL, 0, 0);
+	event_str(&e, KEY_FILE, q->d.id.root);
+	event_str(&e, KEY_TEXT, "opened; count is of letters that wait");
+	event_num(&e, KEY_COUNT, st.letters);
+	event_num(&e, KEY_SIZE, st.log_octets);
+	event_send(&e);
+}
+
+static void
 start(void *arg)
 {
 	struct queued *q = arg;
@@ -38,6 +53,7 @@ start(void *arg)
 #endif
 	if (spool_open(&q->spool, &o, why, sizeof(why)) == -1)
 		fatalx("the spool %s: %s", q->d.id.root, why);
+	tell_open(q);
 	q->ring_last = &q->ring;
 	q->next_job = 1;
 	defer_init(&q->dispatch, dest_dispatch, q);

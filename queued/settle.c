@@ -41,6 +41,9 @@ defer(struct active *a, const struct rcpt *r, struct outcome *o)
 	const struct conf_queue *c = &a->q->d.conf->queue;
 	int64_t now = queue_now(a->q), age = now - a->l->arrival_s;
 
+	if (r->kind != 0)
+		o->flags = (uint16_t)((o->flags & ~RCPT_REMOTE) |
+		    (r->kind == FINAL_REMOTE ? RCPT_REMOTE : 0));
 	o->attempt = (uint16_t)(r->attempt + 1);
 	o->next_s = now + retry_s(c, o->attempt);
 	o->state = age >= c->keep_s ? RCPT_EXPIRED : RCPT_DEFERRED;
@@ -106,9 +109,11 @@ tell(struct active *a, const struct rcpt *r, const struct outcome *o)
 	event_text(&e, KEY_REPLY, o->reply);
 	event_num(&e, KEY_DELAY, now > a->l->arrival_s
 	    ? (uint64_t)(now - a->l->arrival_s) : 0);
-	if (o->state == RCPT_DEFERRED)
+	if (o->state == RCPT_DEFERRED) {
+		event_num(&e, KEY_ATTEMPT, o->attempt);
 		event_num(&e, KEY_NEXT, o->next_s > now
 		    ? (uint64_t)(o->next_s - now) : 0);
+	}
 	event_send(&e);
 }
 
