@@ -150,7 +150,7 @@ run_uid(struct job *j)
 	const char *domain = dom != NULL ? dom->names.words[0] :
 	    a->daemon.conf->host;
 	const struct nss_entry *e = nss_uid(&a->nss, j, k->uid);
-	char address[ADDR_TEXT] = "";
+	char address[ADDR_TEXT] = "", local[16];
 	struct user u;
 
 	if (e == NULL)
@@ -164,7 +164,10 @@ run_uid(struct job *j)
 		    '\0' ? u.domain : domain), address);
 		uid_answer(j, true, u.local, address, "");
 	} else {
-		uid_answer(j, false, "", "", "");
+		/* A service without an account: what it says bare is ours. */
+		snprintf(local, sizeof(local), "uid%u", (unsigned)k->uid);
+		(void)addr_make(span_str(local), span_str(domain), address);
+		uid_answer(j, false, "", address, "");
 	}
 	return true;
 }

@@ -125,7 +125,7 @@ on_uid_answer(void *arg, struct ipc_msg *m)
 	}
 	s->account = found && span_printable(name) ? span_dup(name) :
 	    xasprintf("uid%u", s->uid);
-	s->address = found && address.len > 0 && span_printable(address) ?
+	s->address = address.len > 0 && span_printable(address) ?
 	    span_dup(address) :
 	    xasprintf("uid%u@%s", s->uid, s->smtpd->conf->host);
 	session_greet(s);
