@@ -114,7 +114,7 @@ route_put(struct queued *q, const struct letter *l, const struct rcpt *r,
 
 	/* what stands for itself has no kind until authd is asked again */
 	if (r->kind != FINAL_REMOTE && (r->kind != 0 ||
-	    conf_domain_find(q->d.conf, letter_domain(r->addr)) != NULL)) {
+	    (r->flags & RCPT_REMOTE) == 0)) {
 		ctl_str(rec, "route", "local");
 		return;
 	}
@@ -455,7 +455,7 @@ selector(struct command *c, struct span word)
 	if (span_eqstr(word, "all"))
 		return true;
 	if (ctl_word_is(word, "qid", &v))
-		return qid_parse(v, &c->qid) == 0;
+		return qid_parse(v, &c->qid) == 0 && c->qid != 0; /* 0: any */
 	if (ctl_word_is(word, "state", &v))
 		return state_select(c, v);
 	if (ctl_word_is(word, "from", &v))

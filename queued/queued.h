@@ -32,6 +32,8 @@
 #define FINAL_MAILBOX_OWN 6
 /* A recipient's flag beside RCPT_WARNED: an attempt may have been cut off. */
 #define RCPT_CHECK (1 << 1)
+/* The last attempt was relay's: for the list of what waits. */
+#define RCPT_REMOTE (1 << 2)
 /* Of an outcome: the host it went to has the request for a report (RFC 3461
  * section 5.2.1), so that none is ours to make. */
 #define RCPT_PASSED (1 << 2)
