@@ -15,6 +15,7 @@
 
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/store/inbox.h"
 
 #define HEAD_MAX (4 * IPC_PATH_MAX)
 
@@ -100,7 +101,7 @@ local_locks(struct dotlock_local *l, int dir)
 
 /* -- folders --------------------------------------------------------------- */
 
-/* Makes what is missing of a path, as the user: 0700. */
+/* Makes the folders that lead to path, as the user: 0700. */
 static void
 folders_make(const char *path)
 {
@@ -114,29 +115,6 @@ folders_make(const char *path)
 			(void)mkdir(up, 0700); /* opening it will tell */
 			up[i] = '/';
 		}
-	(void)mkdir(up, 0700);
-}
-
-/* The folder of a path and the name in it; -1 with errno. */
-static int
-folder_open(const char *path, bool make, char *name, size_t size)
-{
-	char up[IPC_PATH_MAX + 1];
-	const char *slash = strrchr(path, '/');
-	int fd;
-
-	errno = EINVAL;
-	if (slash == NULL || path[0] != '/' ||
-	    span_copy(span_str(slash + 1), name, size) == -1 ||
-	    span_copy(span_make(path, slash == path ? 1
-	    : (size_t)(slash - path)), up, sizeof(up)) == -1)
-		return -1;
-	fd = open(up, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 && errno == ENOENT && make) {
-		folders_make(up);
-		fd = open(up, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
-	return fd;
 }
 
 void
@@ -150,8 +128,9 @@ mailbox_prepare(struct deliver_user *u)
 		    O_NOFOLLOW | O_CLOEXEC);
 	if (a->mailbox[0] == '\0')
 		return; /* a program account: commands, files, lists */
-	u->mail_dir = folder_open(a->mailbox, !(a->flags & CHILD_F_DOTLOCK),
-	    u->mailbox, sizeof(u->mailbox));
+	if ((a->flags & CHILD_F_DOTLOCK) == 0)
+		folders_make(a->mailbox);
+	u->mail_dir = inbox_folder(a->mailbox, u->mailbox);
 	if (u->mail_dir == -1) {
 		log_warn("the folder of mailbox %s", a->mailbox);
 		return;
@@ -306,7 +285,7 @@ file_append(struct deliver_user *u, struct task *t, const char *path)
 		.locks = &local.locks };
 	int error = 0;
 
-	conf.mail_dir = folder_open(path, false, name, sizeof(name));
+	conf.mail_dir = inbox_folder(path, name);
 	if (conf.mail_dir == -1 || u->index_dir == -1)
 		return errno;
 	index_name(path, index);

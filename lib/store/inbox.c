@@ -14,22 +14,23 @@
 
 #define FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
-static int
-mail_folder_open(struct inbox *in, const char *mailbox)
+int
+inbox_folder(const char *path, char name[STORE_NAME_MAX + 1])
 {
-	struct span path = span_str(mailbox);
-	ssize_t slash = span_rfind(path, '/');
+	struct span whole = span_str(path);
+	ssize_t slash = span_rfind(whole, '/');
 	char *folder;
+	int fd;
 
-	if (slash == -1 || span_copy(span_from(path, (size_t)slash + 1),
-	    in->name, sizeof(in->name)) == -1 || !file_name_ok(in->name)) {
+	if (slash == -1 || span_copy(span_from(whole, (size_t)slash + 1), name,
+	    STORE_NAME_MAX + 1) == -1 || !file_name_ok(name)) {
 		errno = EINVAL;
 		return -1;
 	}
-	folder = span_dup(span_make(mailbox, slash == 0 ? 1 : (size_t)slash));
-	in->mail_dir = open(folder, FOLDER);
+	folder = span_dup(span_make(path, slash == 0 ? 1 : (size_t)slash));
+	fd = open(folder, FOLDER);
 	x_free(&folder);
-	return in->mail_dir;
+	return fd;
 }
 
 int
@@ -40,7 +41,7 @@ inbox_open(struct inbox *in, const char *mailbox, const char *index,
 
 	memset(in, 0, sizeof(*in));
 	in->mail_dir = in->index_dir = -1;
-	if (mail_folder_open(in, mailbox) == -1 ||
+	if ((in->mail_dir = inbox_folder(mailbox, in->name)) == -1 ||
 	    (in->index_dir = open(index, FOLDER | O_NOFOLLOW)) == -1) {
 		saved = errno;
 		inbox_close(in);

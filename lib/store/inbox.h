@@ -16,6 +16,12 @@ struct inbox {
 };
 
 /*
+ * inbox_folder - opens the folder of a path, and gives the name of its last
+ * part, which is a plain file name. Returns the descriptor, or -1 with errno.
+ */
+int inbox_folder(const char *path, char name[STORE_NAME_MAX + 1]);
+
+/*
  * inbox_open - opens the folders of mailbox (a path, its last part the mbox)
  * and index (a folder). locks: NULL when MAILBOX.lock is ours to make.
  * Returns 0, or -1 with errno; then nothing is open.
