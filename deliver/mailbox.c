@@ -195,7 +195,7 @@ letter_of(const struct task *t, struct span head, struct store_letter *l)
 /* -- the INBOX ------------------------------------------------------------- */
 
 static int
-inbox_open(struct deliver_user *u)
+mailbox_open(struct deliver_user *u)
 {
 	const struct store_conf conf = { .mail_dir = u->mail_dir,
 		.index_dir = u->index_dir, .name = u->mailbox,
@@ -234,7 +234,7 @@ mailbox_deliver(struct deliver_user *u, struct task *first, size_t n)
 		task_head_add(t, &heads[i]);
 		letter_of(t, buf_span(&heads[i]), &letters[i]);
 	}
-	if (inbox_open(u) == -1 || store_append(u->store, letters, n) == -1) {
+	if (mailbox_open(u) == -1 || store_append(u->store, letters, n) == -1) {
 		error = errno;
 		if (error != EAGAIN && error != EDQUOT && !u->over)
 			log_warn("mailbox %s of %s", u->account->mailbox,
