@@ -1,6 +1,7 @@
 """What suite tests in Python share: one private instance, SMTP and POP3."""
 import os
 import shlex
+import signal
 import smtplib
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import time
 SRC = os.environ.get("SRCDIR") or os.path.dirname(os.path.dirname(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 FOLDER = os.environ.get("TEST_DIR", "/tmp")
+# After its time a test is told to end: with blocks stop what they started.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("its time is over"))
 
 
 def fail(*words):
