@@ -75,6 +75,20 @@ lane_put(struct lane *lane, uint32_t account, struct task *t)
 	t->next = NULL;
 	*la->last = t;
 	la->last = &t->next;
+	la->waiting++;
+}
+
+/* No place for one more letter of this account. */
+static bool
+is_full(const struct dest *d, const struct lane *lane, uint32_t account)
+{
+	const struct hash_node *n = hash_find(&lane->accounts, account);
+
+	if (d->waiting < DEST_WAITING_MAX)
+		return false;
+	return d->waiting >= 2 * DEST_WAITING_MAX || (n != NULL &&
+	    hash_entry(n, const struct lane_account, node)->waiting >=
+	    ACCOUNT_FEW);
 }
 
 /* The first account's oldest task; the account goes to the end of the line. */
@@ -89,6 +103,7 @@ lane_take(struct lane *lane)
 	if ((lane->first = la->next) == NULL)
 		lane->last = &lane->first;
 	t = la->first;
+	la->waiting--;
 	la->first = t->next;
 	t->next = NULL;
 	if (la->first == NULL) {
@@ -132,10 +147,12 @@ static void
 dest_put(struct active *a, struct dest *d, struct rcpt **list, size_t n)
 {
 	bool fresh = (a->l->flags & LETTER_DSN) == 0 && list[0]->attempt == 0;
+	struct lane *lane = &d->lanes[fresh ? 0 : 1];
+	uint32_t account = letter_account_hash(a->l);
 	struct task *t;
 	size_t i;
 
-	if (d->waiting >= DEST_WAITING_MAX) {
+	if (is_full(d, lane, account)) {
 		d->crowded = a->q->crowded = true;
 		return;
 	}
@@ -151,7 +168,7 @@ dest_put(struct active *a, struct dest *d, struct rcpt **list, size_t n)
 	}
 	a->tasks++;
 	d->waiting++;
-	lane_put(&d->lanes[fresh ? 0 : 1], letter_account_hash(a->l), t);
+	lane_put(lane, account, t);
 	ring_update(a->q, d);
 }
 

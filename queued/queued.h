@@ -25,6 +25,8 @@
 /* Waiting for one destination; more of them stay on disk, so that a slow host
  * leaves room in the window for letters to others. */
 #define DEST_WAITING_MAX 1000
+/* ... but a sender with few there is let in beside one with many. */
+#define ACCOUNT_FEW 20
 /* So many attempts in a row that met nobody speak for all that wait. */
 #define DEST_UNREACHED_MAX 5
 
@@ -75,6 +77,7 @@ struct task {
 struct lane_account {
 	struct hash_node node;  /* by account hash */
 	struct lane_account *next; /* round-robin */
+	unsigned waiting;
 	struct task *first, **last;
 };
 
