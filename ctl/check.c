@@ -55,7 +55,10 @@ check_file(struct report *r, const char *path, const char *what, bool secret)
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-	if (fd == -1 || fstat(fd, &st) == -1)
+	if (fd == -1 && errno == ENOENT)
+		snprintf(text, sizeof(text), "%s: there is no such file; an "
+		    "empty one will do", what);
+	else if (fd == -1 || fstat(fd, &st) == -1)
 		snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
 	else if (!S_ISREG(st.st_mode))
 		snprintf(text, sizeof(text), "%s: not a regular file", what);

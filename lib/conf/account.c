@@ -22,6 +22,25 @@ is_template(const char *s)
 	return true;
 }
 
+/* Homes begin with "/" of their own. */
+static bool
+take_mailbox_path(struct conf_parser *p, const struct conf_node *n, size_t i,
+    char **out)
+{
+	const char *word = n->words[i].text;
+	struct span rest, part;
+
+	if (strncmp(word, "%h/", 3) != 0)
+		return conf_get_path(p, n, i, out);
+	for (rest = span_str(word); span_next(&rest, '/', &part);)
+		if (span_eqstr(part, "..")) {
+			conf_bad(p, n, i, "\"..\" in a path");
+			return false;
+		}
+	*out = conf_dup(p->c, word);
+	return true;
+}
+
 /* store mbox [PATH] */
 static void
 parse_store(struct conf_parser *p, const struct conf_node *n, void *into)
@@ -37,7 +56,7 @@ parse_store(struct conf_parser *p, const struct conf_node *n, void *into)
 		return;
 	}
 	u->store = STORE_MBOX;
-	if (n->nwords == 2 || !conf_get_path(p, n, 2, &u->path))
+	if (n->nwords == 2 || !take_mailbox_path(p, n, 2, &u->path))
 		return;
 	if (!is_template(u->path))
 		conf_bad(p, n, 2, "behind \"%%\" only u, d or h may stand");

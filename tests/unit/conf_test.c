@@ -148,6 +148,7 @@ static const struct {
 	{ HEAD "users x { store maildir /m; system }",
 	  "5:17: Maildir is not part" },
 	{ HEAD "users x { store mbox /m/%x; system }", "5:22: u, d or h" },
+	{ HEAD "users x { store mbox %h/../m; system }", "5:22: \"..\"" },
 	{ HEAD "users x { store mbox m; system }",
 	  "5:22: is not an absolute path" },
 	{ HEAD "users x { system; file /etc/x/../y }",

@@ -1,8 +1,8 @@
 /*
  * docs_test.c - the configurations that people will copy are valid: the one
- * that is installed, the one in README.md, and the one that INSTALL makes of a
- * sample main.cf. And INSTALL names every user that a role wants. SRCDIR says
- * where they are.
+ * that is installed, the one in README.md, and those that INSTALL's table
+ * makes of sample main.cf files, of which it knows each parameter. And INSTALL
+ * names every user that a role wants. SRCDIR says where they are.
  */
 #include "tests/unit/check.h"
 
@@ -98,6 +98,78 @@ check_from_postfix(const struct conf *c)
 	}
 }
 
+/* tests/postfix/barid.conf says what tests/postfix/main.cf said. */
+static void
+check_sample(const struct conf *c)
+{
+	const struct conf_route *r;
+	const struct conf_users *u;
+
+	check_str(c->host, "mx1.isp.example");
+	check_int(c->queue.keep_s, 3 * 86400);
+	check_int(c->listens[0].size, 26214400);
+	check_int(c->listens[0].client_connections, 30);
+	check_int(c->listens[0].ndenies, 2);
+	check_int(c->listens[1].limit.count, 100);
+	if (check_true((u = conf_users_find(c, "staff")) != NULL)) {
+		check_str(u->path, "%h/Mailbox");
+		check_int(u->quota, 1073741824);
+	}
+	check_true(conf_domain_find(c, span_str("brand.example")) != NULL);
+	r = conf_route_find(c, span_str("a@isp.example"),
+	    span_str("x@dept.example"));
+	if (check_true(r != NULL))
+		check_int(r->port, 2525);
+	r = conf_route_find(c, span_str("a@isp.example"),
+	    span_str("x@lists.example"));
+	if (check_true(r != NULL))
+		check_int(r->via, VIA_LMTP);
+	r = conf_route_find(c, span_str("a@isp.example"),
+	    span_str("x@far.example"));
+	if (check_true(r != NULL))
+		check_str(r->host, "relay.upstream.example");
+}
+
+static bool
+is_word_octet(char c)
+{
+	return c == '_' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+static bool
+has_word(struct span text, struct span word)
+{
+	const char *p = text.p, *end = text.p + text.len, *behind;
+
+	while ((p = memmem(p, (size_t)(end - p), word.p, word.len)) != NULL) {
+		behind = p + word.len;
+		if ((p == text.p || !is_word_octet(p[-1])) &&
+		    (behind == end || !is_word_octet(*behind)))
+			return true;
+		p = behind;
+	}
+	return false;
+}
+
+/* Each parameter of the sample is spoken of in INSTALL. */
+static void
+check_parameters(struct span install, struct span main_cf)
+{
+	struct span line, name, value;
+	char text[80];
+
+	while (main_cf.len > 0) {
+		span_split(main_cf, '\n', &line, &main_cf);
+		if (line.len == 0 || line.p[0] == '#')
+			continue;
+		span_split(line, ' ', &name, &value);
+		if (span_copy(name, text, sizeof(text)) == -1)
+			errx(1, "a parameter is too long");
+		check_begin(text);
+		check_true(has_word(install, name));
+	}
+}
+
 static void
 check_users(struct span install)
 {
@@ -119,7 +191,7 @@ check_users(struct span install)
 int
 main(void)
 {
-	static char text[DOC_MAX];
+	static char text[DOC_MAX], main_cf[DOC_MAX];
 	struct conf *c;
 
 	if ((c = doc_parse("etc/barid.conf", doc_read("etc/barid.conf",
@@ -133,6 +205,13 @@ main(void)
 		check_from_postfix(c);
 		conf_free(c);
 	}
+	if ((c = doc_parse("tests/postfix/barid.conf", doc_read(
+	    "tests/postfix/barid.conf", text))) != NULL) {
+		check_sample(c);
+		conf_free(c);
+	}
+	check_parameters(doc_read("INSTALL", text), doc_read(
+	    "tests/postfix/main.cf", main_cf));
 	check_users(doc_read("INSTALL", text));
 	return check_end();
 }
