@@ -42,6 +42,28 @@ bound_find(struct master *m, const struct sockaddr_storage *ss, socklen_t len)
 	return NULL;
 }
 
+/*
+ * A listener with an address beside one without, on the same port: the system
+ * allows it to sockets that say so. Only where our own are in the way, so that
+ * another mail server is still noticed.
+ */
+static int
+bind_beside(struct master *m, const struct sockaddr_storage *ss, socklen_t len)
+{
+	struct bound *b;
+	bool ours = false;
+
+	for (b = m->bounds; b != NULL; b = b->next)
+		if (b->addr.ss_family == ss->ss_family &&
+		    addr_port(&b->addr) == addr_port(ss))
+			ours = listener_share(b->fd) == 0 || ours;
+	if (!ours) {
+		errno = EADDRINUSE;
+		return -1;
+	}
+	return listener_bind((const struct sockaddr *)ss, len, true);
+}
+
 /* optional: an address family that this host may lack */
 static int
 bind_one(struct master *m, const struct conf_listen *l, const char *text,
@@ -56,7 +78,10 @@ bind_one(struct master *m, const struct conf_listen *l, const char *text,
 		b->wanted = true;
 		return 0;
 	}
-	if ((fd = listener_bind((struct sockaddr *)&ss, len)) == -1) {
+	fd = listener_bind((struct sockaddr *)&ss, len, false);
+	if (fd == -1 && errno == EADDRINUSE)
+		fd = bind_beside(m, &ss, len);
+	if (fd == -1) {
 		if (optional && (errno == EAFNOSUPPORT ||
 		    errno == EADDRNOTAVAIL))
 			return 0;

@@ -111,7 +111,15 @@ close_with(int fd, int error)
 }
 
 int
-listener_bind(const struct sockaddr *addr, socklen_t len)
+listener_share(int fd)
+{
+	int one = 1;
+
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+}
+
+int
+listener_bind(const struct sockaddr *addr, socklen_t len, bool shared)
 {
 	int fd, one = 1;
 
@@ -122,6 +130,8 @@ listener_bind(const struct sockaddr *addr, socklen_t len)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (addr->sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	if (shared && listener_share(fd) == -1)
+		return close_with(fd, errno);
 	if (bind(fd, addr, len) == -1 || listen(fd, BACKLOG) == -1)
 		return close_with(fd, errno);
 	return fd;

@@ -25,8 +25,12 @@ void listener_open(struct listener *l, struct loop *loop, int fd,
 void listener_close(struct listener *l);
 
 /* listener_bind - for master: a listening TCP socket (backlog 1024, SO_REUSEADDR,
- * V6ONLY), or a Unix socket at path with mode. -1 with errno. */
-int listener_bind(const struct sockaddr *addr, socklen_t len);
+ * V6ONLY), or a Unix socket at path with mode. -1 with errno. shared: beside
+ * sockets of this user on the same port which are shared, too; whoever connects
+ * gets the one whose address is the nearest. */
+int listener_bind(const struct sockaddr *addr, socklen_t len, bool shared);
+/* listener_share - makes a socket that is bound already a shared one. */
+int listener_share(int fd);
 int listener_bind_unix(const char *path, unsigned mode);
 
 #endif
