@@ -47,7 +47,7 @@ box_put(void)
 {
 	int fd = openat(dir, "box", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	ssize_t len = (ssize_t)sizeof(mailbox) - 1;
-	off_t had;
+	off_t had = -1;
 
 	hold(fd != -1 && (had = lseek(fd, 0, SEEK_END)) != -1);
 	if (had != len)
