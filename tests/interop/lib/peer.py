@@ -2,6 +2,7 @@
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -196,6 +197,7 @@ class Root:
     def start(self, port, *argv):
         """In process and mount namespaces of its own: all of it ends with the
         first process, and its /proc with them."""
+        check(not greets(port), "somebody is at port", port)
         with open(FOLDER + "/peer.log", "ab") as log:
             self.process = subprocess.Popen(
                 ["unshare", "-m", "-p", "-f", "--kill-child", "sh", "-c",
@@ -205,10 +207,22 @@ class Root:
         until(f"{argv[0]} at its port", 20, lambda: greets(port))
 
     def stop(self):
-        if self.process:
-            self.process.kill()     # its child goes with it
-            self.process.wait()
-            self.process = None
+        if self.process is None:
+            return
+        # The first process of the namespace. --kill-child is for the day when
+        # we are killed; a program that changes its ids loses that.
+        pid = self.process.pid
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children") as f:
+                children = [int(x) for x in f.read().split()]
+        except OSError:
+            children = []
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+        if not children:
+            self.process.kill()
+        self.process.wait()
+        self.process = None
 
     def __enter__(self):
         return self
