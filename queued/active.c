@@ -11,7 +11,7 @@
 #define SCAN_IDLE_MS 1000 /* how late a due letter may be noticed */
 #define SCAN_WORK_MS 20   /* more is known to be due */
 /* Much that is due waits for its destination, which calls when it has room. */
-#define SCAN_CROWD_MS 5000
+#define SCAN_CROWD_MS 2000
 
 struct active *
 active_find(struct queued *q, uint64_t qid)
@@ -226,8 +226,8 @@ on_slice(void *arg, struct spool_slice *s)
 	q->scan_again = s->more || s->status != SPOOL_OK;
 	q->scan_s = 0;
 	q->scan_qid = 0;
-	timer_set_ms(&q->scan, crowded ? SCAN_CROWD_MS
-	    : fetched ? SCAN_WORK_MS * 10 : SCAN_IDLE_MS);
+	timer_set_ms(&q->scan, q->scan_asked ? SCAN_WORK_MS
+	    : crowded ? SCAN_CROWD_MS : fetched ? SCAN_WORK_MS * 10 : SCAN_IDLE_MS);
 }
 
 void
@@ -244,6 +244,8 @@ active_scan(void *arg)
 		return;
 	}
 	q->scanning = true;
+	if (q->scan_s == 0)
+		q->scan_asked = false;
 	spool_scan_due(q->spool, q->scan_s, q->scan_qid, queue_now(q),
 	    SPOOL_SLICE, on_slice, q);
 }
@@ -252,6 +254,7 @@ void
 active_scan_soon(struct queued *q)
 {
 	q->scan_again = false;
+	q->scan_asked = true; /* the pass under way may be past them */
 	if (!q->scanning)
 		timer_set_ms(&q->scan, 0);
 }

@@ -129,6 +129,7 @@ struct queued {
 	struct defer dispatch;
 	struct timer scan;
 	bool scanning, scan_again;
+	bool scan_asked;        /* a pass from the start is wanted */
 	bool crowded;           /* the scan met more than a destination holds */
 	struct qidset left;     /* left the window while a scan was under way */
 	int64_t scan_s;         /* where the scan goes on */
