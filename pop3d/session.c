@@ -34,7 +34,7 @@ session_flush(struct pop_session *s)
 {
 	ssize_t n;
 
-	while (s->out.len > 0) {
+	while (s->out.len > 0 && !s->broken) {
 		n = write(s->fd, buf_span(&s->out).p, s->out.len);
 		if (n > 0) {
 			buf_drop(&s->out, (size_t)n);
@@ -44,10 +44,12 @@ session_flush(struct pop_session *s)
 			continue;
 		if (n == -1 && errno == EAGAIN && wait_for(s, POLLOUT) == 0)
 			continue;
-		s->over = true;
-		return -1;
+		s->over = s->broken = true;
 	}
-	return 0;
+	/* A client that reads on must not take what it has for all. */
+	if (s->broken)
+		buf_reset(&s->out);
+	return s->broken ? -1 : 0;
 }
 
 /* More input, after all answers have left. 0 or -1: the end. */

@@ -33,6 +33,7 @@ struct pop_session {
 	uint64_t octets_left;
 	unsigned junk;
 	bool over;           /* the last answer was given */
+	bool broken;         /* the stream takes no more: nothing follows */
 	struct buf out, text;
 	char in[8192];
 	size_t in_begin, in_end;

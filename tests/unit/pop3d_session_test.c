@@ -243,6 +243,36 @@ test_ends(struct fixture *f)
 	check_int(count(f), 3);
 }
 
+/* More than any socket buffer holds, asked for and not read in time. */
+static void
+test_stalled(struct fixture *f)
+{
+	const size_t lines = 400000;
+	struct buf text = BUF_INIT(OUT_MAX), out;
+	struct store *s = fixture_open(f);
+	struct store_letter l;
+	struct run r;
+	size_t i;
+
+	check_begin("who stalls in a letter never gets a false end of it");
+	buf_add_str(&text, "Subject: long\r\n\r\n");
+	for (i = 0; i < lines; i++)
+		buf_add_str(&text, "0123456789012345678901234567\r\n");
+	l = letter(99, buf_str(&text));
+	check_int(store_append(s, &l, 1), 0);
+	store_close(s);
+	run_begin(&r, f);
+	check_int(write(r.fd, "RETR 4\r\n", 8), 8);
+	sleep(4); /* run_begin's patience is 3 s */
+	out = talk(&r, span_str(""));
+	check_true(out.len < text.len);
+	check_true(out.len < 5 || memcmp(buf_span(&out).p + out.len - 5,
+	    "\r\n.\r\n", 5) != 0);
+	check_int(run_end(&r), 1);
+	buf_clear(&out);
+	buf_clear(&text);
+}
+
 int
 main(void)
 {
@@ -257,6 +287,7 @@ main(void)
 	}
 	test_many(&f);
 	test_ends(&f);
+	test_stalled(&f);
 	fixture_clear(&f);
 	return check_end();
 }
