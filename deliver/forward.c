@@ -216,9 +216,11 @@ forward_get(struct forward_cache *c, const char *home, uid_t owner,
 	return c->error == 0 ? 0 : -1;
 }
 
+/* Lists may name each other many times over: *left is how many more are read,
+ * lest a user keeps a processor busy with a question of one line. */
 static bool
 list_names(const struct forward *f, uid_t owner, enum alias_kind kind,
-    struct span text, unsigned depth)
+    struct span text, unsigned depth, unsigned *left)
 {
 	char path[ALIAS_TARGET_MAX + 1], why[256];
 	struct forward inner;
@@ -231,12 +233,14 @@ list_names(const struct forward *f, uid_t owner, enum alias_kind kind,
 	for (i = 0; i < f->n && depth < FORWARD_DEPTH_MAX; i++) {
 		bool found;
 
-		if (f->targets[i].kind != ALIAS_INCLUDE ||
-		    span_copy(f->targets[i].text, path, sizeof(path)) == -1 ||
+		if (f->targets[i].kind != ALIAS_INCLUDE || *left == 0)
+			continue;
+		(*left)--;
+		if (span_copy(f->targets[i].text, path, sizeof(path)) == -1 ||
 		    forward_read(AT_FDCWD, path, owner, true,
 		    INCLUDE_TARGETS_MAX, &inner, why, sizeof(why)) == -1)
 			continue;
-		found = list_names(&inner, owner, kind, text, depth + 1);
+		found = list_names(&inner, owner, kind, text, depth + 1, left);
 		forward_clear(&inner);
 		if (found)
 			return true;
@@ -248,6 +252,7 @@ bool
 forward_names(const char *home, uid_t owner, enum alias_kind kind,
     struct span text)
 {
+	unsigned left = FORWARD_LISTS_MAX;
 	struct forward f;
 	char why[256];
 	bool found;
@@ -255,7 +260,7 @@ forward_names(const char *home, uid_t owner, enum alias_kind kind,
 	if (home[0] == '\0' ||
 	    home_read(home, owner, &f, why, sizeof(why)) == -1)
 		return false;
-	found = list_names(&f, owner, kind, text, 0);
+	found = list_names(&f, owner, kind, text, 0, &left);
 	forward_clear(&f);
 	return found;
 }

@@ -19,6 +19,8 @@
 #define FORWARD_CACHE_MS    60000
 /* Includes within includes, when a command is looked for. */
 #define FORWARD_DEPTH_MAX   3
+/* All files that are read to find it: each may name a thousand others. */
+#define FORWARD_LISTS_MAX   100
 
 /* A list as it was read; texts are owned by it. */
 struct forward {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/buf.h"
 #include "lib/log.h"
 #include "tests/unit/check.h"
 
@@ -215,6 +216,23 @@ test_home(void)
 	    span_str("one")));
 }
 
+/* Each line reads the file again, which does so again: FORWARD_LISTS_MAX. */
+static void
+test_include_bomb(void)
+{
+	struct buf b = BUF_INIT(FORWARD_OCTETS_MAX);
+	int i;
+
+	check_begin("lists that name each other ever again");
+	for (i = 0; i < INCLUDE_TARGETS_MAX; i++)
+		buf_addf(&b, ":include:%s/inc\n", folder);
+	put("inc", buf_str(&b), b.len, 0600);
+	put(".forward", buf_str(&b), b.len / 20, 0600);
+	check_true(!forward_names(folder, geteuid(), ALIAS_COMMAND,
+	    span_str("four")));
+	buf_clear(&b);
+}
+
 int
 main(void)
 {
@@ -231,6 +249,7 @@ main(void)
 	test_safety();
 	test_limits();
 	test_home();
+	test_include_bomb();
 	for (i = 0; i < nitems(names); i++)
 		unlinkat(dir, names[i], 0);
 	unlinkat(dir, "d", AT_REMOVEDIR);
