@@ -151,11 +151,14 @@ command_line(struct session *s, struct span line, enum conn_eol eol)
 	}
 	if (line.len == 0)
 		reply_junk(s, "5.5.2", "An empty line is no command");
-	else if (!line_is_clean(line))
+	else if (line_is_clean(line))
+		command_run(s, line);
+	else if (span_caseprefix(line, "BDAT"))
+		/* like any BDAT without a size: what follows is no command */
+		session_refuse(s, 501, "5.5.4", "BDAT needs a number");
+	else
 		reply(s, 500, "5.5.2",
 		    "Too long, or control characters in a command");
-	else
-		command_run(s, line);
 }
 
 void
