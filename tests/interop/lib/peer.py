@@ -159,7 +159,8 @@ class Root:
             self.make(package)
             if kept:
                 os.makedirs(os.path.dirname(kept), exist_ok=True)
-                run("cp", "-a", self.dir, kept, timeout=120)
+                run("cp", "-a", self.dir, kept + ".new", timeout=120)
+                os.rename(kept + ".new", kept)  # whole, or not there
 
     def copy(self, kept):
         """Others may be using it: their /proc and sockets are not copied."""
