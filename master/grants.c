@@ -196,7 +196,7 @@ static void
 job_fork(struct fork_job *job, const struct account_msg *a)
 {
 	struct child *waiter = child_find(job->m, job->waiter, 0);
-	char user[256], index[1024], complaint[512];
+	char user[256], index[1024], complaint[512] = "not a user name";
 	int sv[2] = { -1, -1 };
 
 	if (waiter == NULL || !channel_is_open(&waiter->ch)) {
@@ -406,8 +406,11 @@ on_session(void *arg, struct ipc_msg *msg)
 	buf_init(&(*at)->account, 0);
 	grant_free(c->m, at);
 	rd = ipc_reader_span(buf_span(&account));
-	if (account_get(&rd, &a))
+	if (account_get(&rd, &a)) {
+		a.flags = 0; /* who reads mail runs nothing */
 		job_fork(job, &a);
+	} else
+		job_answer(job, "authd misbehaved");
 	buf_clear(&account);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -92,17 +93,23 @@ put_text(const char *s, size_t len)
 }
 
 static void
-put_account(const char *user)
+put_account_of(const char *user, size_t len, unsigned flags)
 {
-	put_text(user, strlen(user));
+	put_text(user, len);
 	put(getuid(), 4);
 	put(getgid(), 4);
 	put_text("/", 1);
 	put_text("/elsewhere/box", 14);
 	put_text("", 0);
 	put(0, 8);
-	put(0, 1);
+	put(flags, 1);
 	put(0, 4);
+}
+
+static void
+put_account(const char *user)
+{
+	put_account_of(user, strlen(user), 0);
 }
 
 static struct ipc_msg
@@ -286,10 +293,127 @@ test_successor(void)
 	}
 }
 
+/* The octet of IPC_FORK that holds CHILD_F_; -1: there was no fork. The answer to
+ * deliver, if there was none, is in why. */
+static int
+flags_of_fork(const char *user, size_t len, unsigned asked, unsigned known,
+    char why[64])
+{
+	unsigned char frame[4096];
+	uint32_t request = 0, n;
+	unsigned first = 0;
+	struct ipc_msg msg;
+	ssize_t got;
+	int i;
+
+	buf_reset(&t.body);
+	put_text("ann", 3);
+	put(asked, 1);
+	msg = message(DELIVER, IPC_CHILD_ASK, 5, -1);
+	check_int(on_child_ask(t.c[DELIVER], &msg), 0);
+	buf_reset(&t.body);
+	check_int(heard(AUTHD, &request, &first), IPC_ACCOUNT_ASK);
+	check_int(first, 3);
+	put(ACCOUNT_OK, 1);
+	put_account_of(user, len, known);
+	say(AUTHD, IPC_ACCOUNT, request);
+	for (i = 0; i < 3; i++)
+		loop_run_once(&t.m.loop, 1);
+	if ((got = read(t.far[DFORK], frame, sizeof(frame))) > HEAD)
+		return frame[got - 5]; /* flags, u32 mail gid */
+	got = read(t.far[DELIVER], frame, sizeof(frame));
+	why[0] = '\0';
+	if (got > HEAD + 5 && frame[HEAD] == 0) {
+		memcpy(&n, frame + HEAD + 1, 4);
+		snprintf(why, 64, "%.*s", n > 63 ? 63 : (int)n,
+		    (char *)frame + HEAD + 5);
+	}
+	return -1;
+}
+
+static void
+test_child(void)
+{
+	static const struct { const char *name; size_t len; } hostile[] = {
+		{ "../ann", 6 }, { ".", 1 }, { "..", 2 }, { "a/b", 3 },
+		{ "/etc", 4 }, { "a\0b", 3 }
+	};
+	char why[64];
+	size_t i;
+
+	begin();
+	check_begin("commands only where asker and table both mean them");
+	check_int(flags_of_fork("ann", 3, 0, CHILD_F_COMMANDS, why), 0);
+	check_int(flags_of_fork("ann", 3, CHILD_F_COMMANDS, 0, why), 0);
+	check_int(flags_of_fork("ann", 3, CHILD_F_COMMANDS, 0xff, why),
+	    CHILD_F_COMMANDS);
+	for (i = 0; i < nitems(hostile); i++) {
+		check_begin(hostile[i].name);
+		check_int(flags_of_fork(hostile[i].name, hostile[i].len, 0, 0,
+		    why), -1);
+		check_str(why, "not a user name");
+	}
+	end();
+}
+
+static void
+check_unix(int who, const char *path, unsigned want)
+{
+	uint32_t request = 0;
+	unsigned yes = 9;
+	struct ipc_msg msg;
+
+	buf_reset(&t.body);
+	put_text(path, strlen(path));
+	msg = message(who, IPC_UNIX_ASK, 3, -1);
+	check_int(on_unix_ask(t.c[who], &msg), 0);
+	check_int(heard(who, &request, &yes), IPC_UNIX);
+	check_int(yes, want);
+}
+
+/* Only sockets that the configuration names, and to whom it names them. */
+static void
+test_unix(void)
+{
+	struct conf_errors errors = { 0 };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	char *text;
+	int fd;
+
+	begin();
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s/lmtp", t.dir);
+	text = xasprintf("config 1 for relay\nhost h.test\n"
+	    "route { to far.test via lmtp %s\nto any via mx }\n", un.sun_path);
+	t.m.conf = conf_parse(span_str(text), "test", true, &errors);
+	if (t.m.conf == NULL)
+		printf("%s\n", errors.list[0].text);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	check_begin("a socket of a route");
+	if (check_true(t.m.conf != NULL && bind(fd, (struct sockaddr *)&un,
+	    sizeof(un)) == 0 && listen(fd, 5) == 0)) {
+		t.c[DELIVER]->role = t.c[DELIVER]->ch.peer = ROLE_RELAY;
+		check_unix(DELIVER, un.sun_path, 1);
+		check_begin("others are not there for relay");
+		check_unix(DELIVER, "/dev/log", 0);
+		check_unix(DELIVER, "/run/barid/submit.sock", 0);
+		check_unix(DELIVER, "x", 0);
+		check_begin("nor a route's for logd");
+		t.c[DELIVER]->role = t.c[DELIVER]->ch.peer = ROLE_LOGD;
+		check_unix(DELIVER, un.sun_path, 0);
+	}
+	close(fd);
+	unlink(un.sun_path);
+	conf_free(t.m.conf);
+	free(text);
+	end();
+}
+
 int
 main(void)
 {
 	test_refused();
+	test_child();
+	test_unix();
 	test_once();
 	test_successor();
 	return check_end();
