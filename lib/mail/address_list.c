@@ -83,7 +83,8 @@ take_words(struct span *in, struct address_part *name,
 
 	for (;;) {
 		blank = cfws_skip(in);
-		if (in->len == 0 || strchr("<@:,;>", in->p[0]) != NULL)
+		if (in->len == 0 || (in->p[0] != '\0' &&
+		    strchr("<@:,;>", in->p[0]) != NULL))
 			return bad;
 		if (blank && name->len > 0)
 			part_add(name, span_str(" "));
@@ -111,7 +112,7 @@ take_literal(struct span *in, struct address_part *domain)
 	size_t i;
 
 	for (i = 0; i < in->len && in->p[i] != ']'; i++)
-		if (strchr(" \t\r\n", in->p[i]) == NULL)
+		if (in->p[i] == '\0' || strchr(" \t\r\n", in->p[i]) == NULL)
 			part_add(domain, span_make(in->p + i, 1));
 	if (i < in->len)
 		part_add(domain, span_str("]"));

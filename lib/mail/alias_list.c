@@ -6,6 +6,13 @@
 
 #include "lib/mail/addr.h"
 
+/* Not strchr(), for which a NUL is part of every set. */
+static bool
+one_of(char c, const char *set)
+{
+	return memchr(set, c, strlen(set)) != NULL;
+}
+
 static void
 value_add(struct alias_value *v, char c)
 {
@@ -23,7 +30,7 @@ quotes_all(struct span in, size_t at)
 		if (in.p[at] == '\\')
 			at++;
 	for (at++; at < in.len && in.p[at] != ','; at++)
-		if (strchr(" \t\r\n", in.p[at]) == NULL)
+		if (!one_of(in.p[at], " \t\r\n"))
 			return false;
 	return true;
 }
@@ -40,7 +47,7 @@ value_next(struct span *rest, struct alias_value *v)
 	size_t i = 0;
 
 	memset(v, 0, sizeof(*v));
-	while (i < rest->len && strchr(" \t\r\n,", rest->p[i]) != NULL)
+	while (i < rest->len && one_of(rest->p[i], " \t\r\n,"))
 		i++;
 	if (i == rest->len)
 		return false;
@@ -63,7 +70,7 @@ value_next(struct span *rest, struct alias_value *v)
 		}
 	}
 	*rest = span_from(*rest, i);
-	while (v->len > 0 && strchr(" \t", v->text[v->len - 1]) != NULL)
+	while (v->len > 0 && one_of(v->text[v->len - 1], " \t"))
 		v->len--;
 	if (in_quotes)
 		v->too_long = true; /* told as one that does not end */

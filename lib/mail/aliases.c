@@ -165,7 +165,8 @@ add_lower_twins(struct aliases *a)
 static bool
 is_blank(struct span line)
 {
-	while (line.len > 0 && strchr(" \t\r", *line.p) != NULL)
+	while (line.len > 0 && *line.p != '\0' &&
+	    strchr(" \t\r", *line.p) != NULL)
 		line = span_from(line, 1);
 	return line.len == 0 || *line.p == '#';
 }

@@ -216,13 +216,21 @@ test_home(void)
 	    span_str("one")));
 }
 
-/* Each line reads the file again, which does so again: FORWARD_LISTS_MAX. */
 static void
-test_include_bomb(void)
+test_hostile(void)
 {
 	struct buf b = BUF_INIT(FORWARD_OCTETS_MAX);
+	struct forward f;
+	char why[256];
 	int i;
 
+	check_begin("a NUL is no blank");
+	put("f", "user1\n\0\n", 8, 0600);
+	check_int(take("f", &f, why), -1);
+	put("f", "user1\0", 6, 0600);
+	check_int(take("f", &f, why), -1);
+
+	/* each line reads the file again, which does so again */
 	check_begin("lists that name each other ever again");
 	for (i = 0; i < INCLUDE_TARGETS_MAX; i++)
 		buf_addf(&b, ":include:%s/inc\n", folder);
@@ -249,7 +257,7 @@ main(void)
 	test_safety();
 	test_limits();
 	test_home();
-	test_include_bomb();
+	test_hostile();
 	for (i = 0; i < nitems(names); i++)
 		unlinkat(dir, names[i], 0);
 	unlinkat(dir, "d", AT_REMOVEDIR);
