@@ -8,6 +8,7 @@
 #include "lib/mem.h"
 #include "queued/queued.h"
 
+#define ROOM_PART  4 /* of the window's free places, one destination's */
 #define RETRY_TURN 8 /* so many fresh letters, then one retry or bounce */
 
 static struct dest *
@@ -45,11 +46,20 @@ dest_free(struct queued *q, struct dest *d)
 	free(d);
 }
 
+/* However many hosts are slow, each takes but a part of the room that is left. */
+static unsigned
+waiting_max(const struct queued *q)
+{
+	size_t part = active_room(q) / ROOM_PART;
+
+	return part < DEST_WAITING_MAX ? (unsigned)part : DEST_WAITING_MAX;
+}
+
 /* What a destination knows is not worth keeping once nothing goes there. */
 static void
 dest_idle(struct queued *q, struct dest *d)
 {
-	if (d->crowded && d->waiting < DEST_WAITING_MAX / 2) {
+	if (d->crowded && d->waiting <= waiting_max(q) / 2) {
 		d->crowded = false;
 		active_scan_soon(q);
 	}
@@ -80,11 +90,12 @@ lane_put(struct lane *lane, uint32_t account, struct task *t)
 
 /* No place for one more letter of this account. */
 static bool
-is_full(const struct dest *d, const struct lane *lane, uint32_t account)
+is_full(const struct queued *q, const struct dest *d,
+    const struct lane *lane, uint32_t account)
 {
 	const struct hash_node *n = hash_find(&lane->accounts, account);
 
-	if (d->waiting < DEST_WAITING_MAX)
+	if (d->waiting < waiting_max(q))
 		return false;
 	return d->waiting >= 2 * DEST_WAITING_MAX || (n != NULL &&
 	    hash_entry(n, const struct lane_account, node)->waiting >=
@@ -152,7 +163,7 @@ dest_put(struct active *a, struct dest *d, struct rcpt **list, size_t n)
 	struct task *t;
 	size_t i;
 
-	if (is_full(d, lane, account)) {
+	if (is_full(a->q, d, lane, account)) {
 		d->crowded = a->q->crowded = true;
 		return;
 	}

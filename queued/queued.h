@@ -14,7 +14,7 @@
 /* Letters whose fate is being decided right now; all others wait on disk. */
 #define ACTIVE_MAX      5000
 /* Below so many active letters the next due ones are fetched. */
-#define ACTIVE_LOW      2500
+#define ACTIVE_LOW      4000
 /* Attempts that a mailbox's child may have before it: one batch, one sync. */
 #define LOCAL_WINDOW    256
 /* All jobs at a worker, and their octets: what it holds in memory. */

@@ -274,7 +274,7 @@ settle_defer(struct active *a, struct rcpt *r, const char *status,
 struct late {
 	struct queued *q;
 	uint64_t qid;
-	bool remote;
+	bool remote, asking;
 	struct outcome o;
 	struct letter *texts; /* what o borrows from */
 };
@@ -282,6 +282,8 @@ struct late {
 static void
 late_free(struct late *t)
 {
+	if (t->asking)
+		t->q->closing--;
 	letter_free(t->texts);
 	free(t);
 }
@@ -318,7 +320,7 @@ on_late_letter(void *arg, enum spool_status status, struct letter *l)
 	struct queued *q = t->q;
 	struct active *a = active_find(q, t->qid);
 
-	if (a == NULL && status == SPOOL_OK && !q->stopping &&
+	if (a == NULL && status == SPOOL_OK &&
 	    late_fits(letter_rcpt(l, t->o.number), t->remote)) {
 		a = active_hold(q, l);
 		l = NULL;
@@ -361,6 +363,8 @@ settle_report(struct queued *q, uint64_t qid, const struct outcome *o,
 	/* a scan under way may bring it without this */
 	if (q->scanning)
 		qidset_add(&q->left, qid);
+	t->asking = true;
+	q->closing++;
 	spool_barrier(q->spool, on_late_barrier, t);
 }
 
