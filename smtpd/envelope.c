@@ -274,6 +274,13 @@ mail_refused(struct session *s, struct span from, const struct verdict *v)
 	reply(s, v->code, v->enhanced, "%s", v->text);
 }
 
+static void
+addr_verdict(struct verdict *v, const char *enhanced, int error)
+{
+	verdict_set(v, 501, enhanced, span_str(error == EMSGSIZE ?
+	    "That address is too long" : "That is no address"));
+}
+
 static bool
 mail_judge(struct session *s, struct tx *tx, const struct addr *a,
     struct span params, struct verdict *v)
@@ -297,8 +304,8 @@ cmd_mail(struct session *s, struct span arg)
 	struct tx *tx;
 
 	if (addr_parse_command(arg, ADDR_REVERSE, &a, &params) == -1) {
-		reply(s, 501, "5.1.7", errno == EMSGSIZE ?
-		    "That address is too long" : "That is no address");
+		addr_verdict(&v, "5.1.7", errno);
+		mail_refused(s, arg, &v);
 		return;
 	}
 	if (s->mails >= SMTP_MAILS_MAX) {
@@ -375,13 +382,6 @@ rcpt_answer(struct rcpt *r)
 	}
 }
 
-static void
-addr_verdict(struct verdict *v, int error)
-{
-	verdict_set(v, 501, "5.1.3", span_str(error == EMSGSIZE ?
-	    "That address is too long" : "That is no address"));
-}
-
 static bool
 rcpt_judge(struct session *s, struct rcpt *r, const struct addr *a,
     struct span params, struct verdict *v)
@@ -418,9 +418,12 @@ cmd_rcpt(struct session *s, struct span arg)
 	r->session = s;
 	rcpts_add(&tx->waiting, r);
 	tx->nwaiting++;
-	if (addr_parse_command(arg, ADDR_FORWARD, &a, &params) == -1)
-		addr_verdict(v, errno);
-	else if (rcpt_judge(s, r, &a, params, v)) {
+	if (addr_parse_command(arg, ADDR_FORWARD, &a, &params) == -1) {
+		addr_verdict(v, "5.1.3", errno);
+		arg.len = arg.len < sizeof(r->path) ? arg.len :
+		    sizeof(r->path) - 1;
+		(void)span_copy(arg, r->path, sizeof(r->path)); /* to log */
+	} else if (rcpt_judge(s, r, &a, params, v)) {
 		peer_ask_rcpt(s, r, &a);
 		conn_hold(&s->conn, true); /* RFC 2920 section 3.2 (5) */
 		return;
