@@ -336,12 +336,18 @@ rest_ms(long ms)
 int
 submit_letter(struct sendmail *m)
 {
+	bool told = false;
 	int status;
 
 	while ((status = attempt(m)) == ST_AGAIN) {
 		if (clock_boot_ms() >= m->deadline_ms) {
 			warnx("barid does not run or cannot take mail now");
 			return EX_TEMPFAIL;
+		}
+		if (!told && isatty(STDERR_FILENO)) {
+			warnx("barid does not take mail now; trying for two "
+			    "minutes");
+			told = true;
 		}
 		rest_ms(PAUSE_MS);
 	}

@@ -37,7 +37,11 @@ part_reply(struct buf *out, const struct fields *f)
 	struct span status = field_text(f, "status");
 	struct span reply = field_text(f, "reply");
 
-	if (field_text(f, "host").len > 0)
+	struct span host = field_text(f, "host");
+
+	/* Where no connection came about nobody said anything. */
+	if (host.len > 0 && (reply.len < host.len ||
+	    memcmp(reply.p, host.p, host.len) != 0))
 		part(out, "; ", f, "host", reply.len > 0 ? " said" : "");
 	if (status.len == 0 && reply.len == 0)
 		return;

@@ -54,6 +54,10 @@ test_sentences(void)
 		    "reply=connection refused" },
 		    "c@d has to wait, next attempt in 10 min: 4.4.1 "
 		    "connection refused" },
+		{ { "event=deferred", "to=c@d", "next=600", "host=mx.d:25",
+		    "status=4.4.1", "reply=mx.d:25: cannot connect" },
+		    "c@d has to wait, next attempt in 10 min: 4.4.1 "
+		    "mx.d:25: cannot connect" },
 		{ { "event=failed", "to=c@d", "host=mx.d",
 		    "reply=550 5.1.1 no" },
 		    "c@d failed for good; mx.d said: 550 5.1.1 no" },
