@@ -83,7 +83,7 @@ job_free(struct fork_job *job)
 	free(job);
 }
 
-/* What took its place counts its own requests: under the same number it may have
+/* What took its place counts its own requests: under that number it may have
  * asked for another user. */
 static bool
 asker_lives(const struct fork_job *job)
