@@ -339,11 +339,13 @@ index_lock(struct index *ix, int wait_ms)
 			return -1;
 		if (file_same(ix->dir, ix->name, ix->fd)) {
 			ix->locked = true;
-			if (refresh_log(ix) == -1 || ix_boot_check(ix) == -1) {
+			if (refresh_log(ix) == -1) {
+				ix->locked = false; /* it is read anew */
+			} else if (ix_boot_check(ix) == -1) {
 				index_unlock(ix);
 				return -1;
-			}
-			return 0;
+			} else
+				return 0;
 		}
 		if (open_file(ix) == -1)
 			return -1;

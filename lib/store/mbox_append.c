@@ -187,7 +187,8 @@ index_letters(struct append *a)
 	    (k == 0 && mbox_seen_same(&seen, &ix->seen)))
 		return;
 	if (index_lock(ix, a->s->conf.lock_wait_ms) == 0) {
-		if (index_reserve(ix, k) == 0) {
+		/* Made anew meanwhile, it lacks what was there before. */
+		if (ix->seen.size == a->begin && index_reserve(ix, k) == 0) {
 			index_add(ix, a->recs, k);
 			index_put_seen(ix, &seen);
 			if (index_commit(ix) == 0)

@@ -153,12 +153,14 @@ static void
 index_follow(struct store *s, const struct ix_rec *holes, uint32_t n,
     const uint32_t *uids, size_t n_uids)
 {
-	struct ix_seen now;
+	struct ix_seen before = s->ix.seen, now;
 
 	if (mbox_seen(s, &now) == -1 ||
 	    index_lock(&s->ix, s->conf.lock_wait_ms) == -1)
 		return;
-	if (n > EXPUNGE_DELTAS_MAX)
+	if (!mbox_seen_same(&before, &s->ix.seen))
+		; /* made anew meanwhile: it lacks the letters that stay */
+	else if (n > EXPUNGE_DELTAS_MAX)
 		records_replace(&s->ix, holes, n, uids, n_uids, &now);
 	else if (index_reserve(&s->ix, n) == 0) {
 		deltas_put(&s->ix, holes, n);

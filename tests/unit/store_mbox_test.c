@@ -468,6 +468,17 @@ test_torn_index(void)
 		}
 		store_close(s);
 	}
+
+	check_begin("an index cut under a mailbox that is open");
+	s = fixture_open(&f);
+	for (st.st_size = 200; st.st_size >= 0; st.st_size -= 40) {
+		fd = openat(f.index, "box.ix", O_RDWR);
+		check_int(ftruncate(fd, st.st_size), 0);
+		close(fd);
+		append_text(s, 20 + (unsigned)st.st_size, "A: 5\r\n\r\n5\r\n");
+		check_int(store_count(s), 10 - st.st_size / 40);
+	}
+	store_close(s);
 	fixture_clear(&f);
 }
 
