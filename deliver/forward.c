@@ -206,7 +206,8 @@ forward_get(struct forward_cache *c, const char *home, uid_t owner,
 		c->error = 0;
 		if (home_read(home, owner, &c->list, why, sizeof(why)) == -1)
 			c->error = errno;
-		if (c->error == EPERM || c->error == EINVAL)
+		if (c->error == EPERM || c->error == EACCES ||
+		    c->error == EINVAL)
 			log_warnx("%s/.forward is not used: %s", home, why);
 		c->known = true;
 		c->until_ms = clock_boot_ms() + FORWARD_CACHE_MS;
