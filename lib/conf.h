@@ -125,6 +125,7 @@ struct conf_queue {
 };
 
 struct conf_dns {
+	bool builtin;             /* was said */
 	struct conf_list forward; /* ADDR:PORT; empty: builtin recursion */
 	char *records;           /* test only: a zone-like file */
 };

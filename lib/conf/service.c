@@ -209,6 +209,7 @@ parse_builtin(struct conf_parser *p, const struct conf_node *n, void *into)
 	struct conf_dns *d = into;
 
 	conf_no_more(p, n, 1);
+	d->builtin = true;
 	if (d->forward.n > 0)
 		conf_bad(p, n, 0, "either \"builtin\" or \"forward\"");
 }
@@ -247,6 +248,8 @@ parse_forward(struct conf_parser *p, const struct conf_node *n, void *into)
 	    false, &d->forward);
 	if (end != 0)
 		conf_no_more(p, n, end);
+	if (d->builtin)
+		conf_bad(p, n, 0, "either \"builtin\" or \"forward\"");
 }
 
 static void

@@ -77,6 +77,31 @@ get_scaled(const char *s, const struct unit *units, bool bare, uint64_t *out)
 	return true;
 }
 
+/* A complaint in the units in which people write. */
+static void
+bad_range(struct conf_parser *p, const struct conf_node *n, size_t i,
+    const struct unit *units, uint64_t min, uint64_t max)
+{
+	uint64_t end[2] = { min, max };
+	char text[2][24];
+	const struct unit *u, *best;
+	size_t k;
+
+	for (k = 0; k < 2; k++) {
+		best = NULL;
+		for (u = units; u->letter != '\0'; u++)
+			if (u->letter != 'w' && end[k] >= u->factor &&
+			    end[k] % u->factor == 0)
+				best = u;
+		snprintf(text[k], sizeof(text[k]), "%llu%.1s",
+		    (unsigned long long)(best == NULL ? end[k] :
+		    end[k] / best->factor), best == NULL ? "" :
+		    &best->letter);
+	}
+	conf_bad(p, n, i, "%s is out of range: %s to %s", n->words[i].text,
+	    text[0], text[1]);
+}
+
 bool
 conf_get_size(struct conf_parser *p, const struct conf_node *n, size_t i,
     uint64_t min, uint64_t max, uint64_t *out)
@@ -92,8 +117,7 @@ conf_get_size(struct conf_parser *p, const struct conf_node *n, size_t i,
 		return false;
 	}
 	if (v < min || v > max) {
-		conf_bad(p, n, i, "%s is out of range: %llu to %llu octets",
-		    s, (unsigned long long)min, (unsigned long long)max);
+		bad_range(p, n, i, size_units, min, max);
 		return false;
 	}
 	*out = v;
@@ -115,8 +139,7 @@ conf_get_time(struct conf_parser *p, const struct conf_node *n, size_t i,
 		return false;
 	}
 	if (v < min || v > max) {
-		conf_bad(p, n, i, "%s is out of range: %llu to %llu seconds",
-		    s, (unsigned long long)min, (unsigned long long)max);
+		bad_range(p, n, i, time_units, min, max);
 		return false;
 	}
 	*out = (int64_t)v;
