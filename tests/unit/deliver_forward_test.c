@@ -12,6 +12,7 @@
 #include "lib/buf.h"
 #include "lib/log.h"
 #include "tests/unit/check.h"
+#include "tests/unit/tree.h"
 
 static char folder[] = "/tmp/barid-forward-XXXXXX";
 static int dir;
@@ -161,14 +162,14 @@ test_limits(void)
 	refused("s", EPERM);
 	check_begin("as many as may be");
 	for (i = 0; i < FORWARD_TARGETS_MAX; i++)
-		n += (size_t)sprintf(big + n, "u%zu\n", i);
+		n += (size_t)snprintf(big + n, sizeof(big) - n, "u%zu\n", i);
 	put("s", big, n, 0600);
 	check_int(take("s", &f, why), 0);
 	check_int(f.n, FORWARD_TARGETS_MAX);
 	check_span(f.targets[99].text, "u99");
 	forward_clear(&f);
 	check_begin("one more");
-	n += (size_t)sprintf(big + n, "more\n");
+	n += (size_t)snprintf(big + n, sizeof(big) - n, "more\n");
 	put("s", big, n, 0600);
 	refused("s", EINVAL);
 }
@@ -244,10 +245,6 @@ test_hostile(void)
 int
 main(void)
 {
-	static const char *const names[] = { "f", "s", "l", "p", ".forward",
-		"inc" };
-	size_t i;
-
 	log_init("test");
 	log_stderr_level(LOG_L_ERROR);
 	if (mkdtemp(folder) == NULL ||
@@ -258,9 +255,6 @@ main(void)
 	test_limits();
 	test_home();
 	test_hostile();
-	for (i = 0; i < nitems(names); i++)
-		unlinkat(dir, names[i], 0);
-	unlinkat(dir, "d", AT_REMOVEDIR);
-	rmdir(folder);
+	tree_remove(folder);
 	return check_end();
 }

@@ -12,6 +12,7 @@
 
 #include "lib/log.h"
 #include "tests/unit/check.h"
+#include "tests/unit/tree.h"
 
 #define KIDS 8
 
@@ -892,6 +893,6 @@ main(void)
 	fixture_end();
 	test_stop();
 	fixture_end();
-	rmdir(folder);
+	tree_remove(folder);
 	return check_end();
 }

@@ -16,6 +16,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "tests/unit/check.h"
+#include "tests/unit/tree.h"
 
 static char folder[] = "/tmp/barid-user-XXXXXX";
 static int dir;
@@ -540,8 +541,6 @@ test_end(void)
 int
 main(void)
 {
-	char command[128];
-
 	log_init("test");
 	log_stderr_level(LOG_L_ERROR);
 	if (mkdtemp(folder) == NULL ||
@@ -555,8 +554,7 @@ main(void)
 	test_forward();
 	test_program_account();
 	test_end();
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	if (system(command) != 0)
+	if (tree_remove(folder) == -1)
 		return 1;
 	return check_end();
 }

@@ -13,6 +13,7 @@
 #include "logd/days.h"
 #include "logd/trace.h"
 #include "tests/unit/check.h"
+#include "tests/unit/tree.h"
 
 #define DAY_S 86400
 #define TODAY (20000 * (int64_t)DAY_S) /* 2024-10-04 */
@@ -260,6 +261,6 @@ main(void)
 	test_days(dirfd);
 	test_full_disk(dirfd);
 	close(dirfd);
-	rmdir(folder);
+	tree_remove(folder);
 	return check_end();
 }

@@ -14,6 +14,7 @@
 #include "lib/privsep/roles.h"
 #include "logd/sink.h"
 #include "tests/unit/check.h"
+#include "tests/unit/tree.h"
 
 static char folder[] = "/tmp/logd_sink_test.XXXXXX";
 static struct loop loop;
@@ -185,7 +186,7 @@ main(void)
 	test_syslog(root);
 	test_file(root);
 	close(root);
-	rmdir(folder);
+	tree_remove(folder);
 	loop_clear(&loop);
 	return check_end();
 }

@@ -13,6 +13,7 @@
 #include "lib/privsep/roles.h"
 #include "logd/trace.h"
 #include "tests/unit/check.h"
+#include "tests/unit/tree.h"
 
 #define DAY_S 86400
 
@@ -191,11 +192,7 @@ main(void)
 		{ IPC_CTL, on_ctl }, IPC_HANDLERS_END
 	};
 	static const struct ipc_handler none[] = { IPC_HANDLERS_END };
-	static const char *const names[] = { "2024-10-04", "2024-10-05",
-		"2024-10-06" };
-	char name[32];
 	int root, sv[2];
-	size_t i;
 
 	loop_init(&loop);
 	if (!check_true(mkdtemp(folder) != NULL) ||
@@ -211,14 +208,8 @@ main(void)
 	test_damage(root);
 	channel_close(&us);
 	channel_close(&them);
-	for (i = 0; i < nitems(names); i++) {
-		snprintf(name, sizeof(name), "%s.events", names[i]);
-		unlinkat(root, name, 0);
-		snprintf(name, sizeof(name), "%s.index", names[i]);
-		unlinkat(root, name, 0);
-	}
 	close(root);
-	rmdir(folder);
+	tree_remove(folder);
 	loop_clear(&loop);
 	return check_end();
 }

@@ -13,6 +13,7 @@
 #include "lib/mem.h"
 #include "master/master.h"
 #include "tests/unit/check.h"
+#include "tests/unit/tree.h"
 
 #define HEAD 16
 
@@ -57,7 +58,6 @@ begin(void)
 static void
 end(void)
 {
-	char path[128];
 	int i;
 
 	grants_clear(&t.m);
@@ -67,9 +67,7 @@ end(void)
 	}
 	buf_clear(&t.body);
 	loop_clear(&t.m.loop);
-	snprintf(path, sizeof(path), "%s/ann", t.dir);
-	rmdir(path);
-	rmdir(t.dir);
+	tree_remove(t.dir);
 }
 
 /* -- what programs say -------------------------------------------------------- */

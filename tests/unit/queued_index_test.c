@@ -199,8 +199,7 @@ main(void)
 		check_int(n, 0);
 		ops->close(ix);
 		close(fd);
-		help_remove_in(path);
-		rmdir(path);
+		tree_remove(path);
 	}
 	return check_end();
 }

@@ -470,9 +470,8 @@ play_stop(void)
 	hash_each(&play.q.actives, play_active_free, NULL);
 	close(play.q.rootfd);
 	conf_free(play.q.d.conf);
-	help_remove_in(play.path);
 	if (chdir("/") == 0)
-		rmdir(play.path);
+		tree_remove(play.path);
 	buf_clear(&play.text);
 }
 

@@ -67,7 +67,7 @@ drop_index(struct help *h)
 {
 	char *path = xasprintf("%s/index", h->path);
 
-	help_remove_in(path);
+	tree_empty(path);
 	free(path);
 }
 

@@ -167,7 +167,6 @@ main(void)
 	test_life(path);
 	test_failures(path);
 	test_meta(path);
-	help_remove_in(path);
-	rmdir(path);
+	tree_remove(path);
 	return check_end();
 }

@@ -17,6 +17,7 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "queued/spool.h"
+#include "tests/unit/tree.h"
 
 struct help {
 	char path[256];
@@ -81,37 +82,13 @@ help_close(struct help *h)
 }
 
 static inline void
-help_remove_in(const char *path)
-{
-	struct dirent *e;
-	struct stat st;
-	DIR *d = opendir(path);
-	char *name;
-
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		name = xasprintf("%s/%s", path, e->d_name);
-		if (lstat(name, &st) == 0 && S_ISDIR(st.st_mode)) {
-			help_remove_in(name);
-			rmdir(name);
-		} else
-			unlink(name);
-		free(name);
-	}
-	if (d != NULL)
-		closedir(d);
-}
-
-static inline void
 help_clear(struct help *h)
 {
 	if (h->sp != NULL)
 		help_close(h);
 	loop_clear(&h->loop);
-	help_remove_in(h->path);
 	if (chdir("/") == 0)
-		rmdir(h->path);
+		tree_remove(h->path);
 }
 
 /* Runs the loop until *done, at most for some seconds. */

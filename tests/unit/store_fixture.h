@@ -14,6 +14,7 @@
 #include "lib/store/dotlock.h"
 #include "lib/store/store.h"
 #include "tests/unit/check.h"
+#include "tests/unit/tree.h"
 
 struct fixture {
 	char path[64];
@@ -48,12 +49,9 @@ fixture_init(struct fixture *f)
 static inline void
 fixture_clear(struct fixture *f)
 {
-	char cmd[128];
-
 	close(f->mail);
 	close(f->index);
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", f->path);
-	if (system(cmd) != 0) /* a test tidies up; never in the suite */
+	if (tree_remove(f->path) == -1)
 		printf("%s stays\n", f->path);
 }
 
