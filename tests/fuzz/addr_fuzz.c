@@ -1,18 +1,9 @@
 /* Fuzzes the address parsers: what they accept is small, formats and parses
  * back to itself, and its canonical form is a fixed point. */
-#include <stdlib.h>
 
 #include "lib/mail/addr.h"
 #include "lib/mail/params.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-hold(bool v)
-{
-	if (!v)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void
 check_addr(const struct addr *a)

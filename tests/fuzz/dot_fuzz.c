@@ -3,20 +3,11 @@
  * plain model, an octet at a time, must agree; what is stuffed must scan back
  * to the same lines and must not end before its end.
  */
-#include <stdlib.h>
 
 #include "lib/mail/dot.h"
+#include "tests/fuzz/fuzz.h"
 
 #define TEXT_MAX (16 << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-hold(bool v)
-{
-	if (!v)
-		abort();
-}
 
 static void
 emit(void *arg, struct span text)

@@ -3,20 +3,11 @@
  * NUL. Whatever they hold, the report is whole lines, its own fields stand once
  * and the reader of headers finds them.
  */
-#include <stdlib.h>
 
 #include "lib/mail/dot.h"
 #include "lib/mail/dsn.h"
 #include "lib/mail/header.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-hold(bool v)
-{
-	if (!v)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void
 ignore(void *arg, struct span text)

@@ -2,26 +2,17 @@
  * Fuzzes the two readers of headers: the first octet says how the text is cut.
  * They must see the same fields, and the filter must pass on every octet.
  */
-#include <stdlib.h>
 
 #include "lib/mail/header.h"
+#include "tests/fuzz/fuzz.h"
 
 #define TEXT_MAX (16 << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct out {
 	struct buf text;
 	size_t end;
 	unsigned ends;
 };
-
-static void
-hold(bool v)
-{
-	if (!v)
-		abort();
-}
 
 static void
 emit(void *arg, struct span text)

@@ -3,20 +3,11 @@
  * put behind a From_ line never shows a second one, does not depend on the
  * cuts, and comes back as it was, its line ends and state fields aside.
  */
-#include <stdlib.h>
 
 #include "lib/mail/mbox.h"
+#include "tests/fuzz/fuzz.h"
 
 #define TEXT_MAX (16 << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-hold(bool v)
-{
-	if (!v)
-		abort();
-}
 
 static void
 put_all(struct span in, size_t step, struct buf *out)

@@ -5,19 +5,18 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "pop3d/pop3d.h"
 #include "pop3d/session.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/tree.h"
 
 /* What fits into a socket at once, its answers as well: nobody reads while the
  * session runs. */
 #define IN_MAX  4096
 #define OUT_MAX (1 << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char path[] = "/tmp/barid-fuzz-XXXXXX";
 static int dir = -1;
@@ -28,18 +27,9 @@ static const char mailbox[] =
     "From x Tue Nov 14 22:13:20 2023\nSubject: three\n\n";
 
 static void
-hold(bool v)
-{
-	if (!v)
-		abort();
-}
-
-static void
 leave(void)
 {
-	unlinkat(dir, "box", 0);
-	unlinkat(dir, "box.ix", 0);
-	rmdir(path);
+	tree_remove(path);
 }
 
 static void

@@ -5,30 +5,20 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "lib/store/index.h"
 #include "lib/store/index_in.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/tree.h"
 
 static int dir = -1;
 static char path[] = "/tmp/barid-fuzz-XXXXXX";
 
 static void
-hold(bool v)
-{
-	if (!v)
-		abort();
-}
-
-static void
 leave(void)
 {
-	unlinkat(dir, "f.ix", 0);
-	unlinkat(dir, "f.ix.new", 0);
-	rmdir(path);
+	tree_remove(path);
 }
 
 static void

@@ -3,28 +3,19 @@
  * cut. The cuts make no difference, letters do not overlap, and each is as long
  * on the wire as the scanner said.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/mail/mbox.h"
 #include "lib/mem.h"
 #include "lib/store/scan.h"
+#include "tests/fuzz/fuzz.h"
 
 #define LETTERS_MAX 4096
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct found {
 	struct ix_rec recs[LETTERS_MAX];
 	size_t n;
 };
-
-static void
-hold(bool v)
-{
-	if (!v)
-		abort();
-}
 
 static int
 on_found(void *arg, struct ix_rec *rec)
