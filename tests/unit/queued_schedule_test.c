@@ -568,6 +568,34 @@ lanes(void)
 	check_int((int)play.q.actives.n, 0);
 }
 
+/* Seven hosts that take minutes, each with more than it may hold. */
+static void
+slow_hosts(void)
+{
+	char to[32];
+	int i;
+
+	check_begin("many slow hosts leave room for others");
+	for (i = 0; i < 7; i++) {
+		struct ipc_writer w = ipc_begin(&play.smtpd_end, IPC_QID_ASK,
+		    0, 0);
+
+		ipc_end(&w);
+		play_turn(); /* the next ids are of a new block */
+		snprintf(to, sizeof(to), "x@mute%d.test", i);
+		accept_many(1100, "b@bulk.test", to);
+	}
+	check_true(play.q.actives.n < ACTIVE_LOW);
+	accept_many(1, "person@home.test", "y@quick.test");
+	over("quick.test");
+	check_begin("and for what falls due");
+	accept_one("later@quick.test");
+	play_run_ms(100);
+	check_true(play_job_to("quick.test") == NULL);
+	active_add(&play.q, play_get(play.granted - 1));
+	check_true(active_room(&play.q) > 0);
+}
+
 int
 main(void)
 {
@@ -582,6 +610,7 @@ main(void)
 	hostile();
 	fairness();
 	lanes();
+	slow_hosts();
 	play_stop();
 	return check_end();
 }
