@@ -1,20 +1,19 @@
 /*
  * relay/envelope.c - the envelope as commands: what the host offers is used,
- * what a letter needs and the host lacks is an honest failure. Nothing is
- * converted: 8-bit text goes as it is to a host without 8BITMIME, as other
- * mail servers do (qmail, Exim), because every host in the wild takes it and
- * re-coding would break signatures; addresses and headers in UTF-8 cannot go
- * without SMTPUTF8 (RFC 6531 section 3.5).
+ * what a letter needs and the host lacks is an honest failure, told to its sender.
+ * Nothing is converted, since re-coding breaks signatures: 8-bit text cannot
+ * go without 8BITMIME (RFC 6152 section 3), addresses and headers in UTF-8
+ * not without SMTPUTF8 (RFC 6531 section 3.5).
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "lib/mail/header.h"
 #include "lib/mail/params.h"
 #include "relay/relay.h"
 
-/* A header is over long before. */
-#define HEADER_MAX (256u * 1024)
+#define BLOCK 65536
 
 static bool
 is_ascii(struct span s)
@@ -27,37 +26,43 @@ is_ascii(struct span s)
 	return true;
 }
 
-/* The header's octets of one block; *over when the empty line was met. */
+/* Of a body that is a file: its first octets, as many as a header may have. */
 static bool
-block_is_ascii(struct span block, unsigned *eols, bool *over)
+big_header_is_ascii(const struct job *j)
 {
-	size_t i;
+	struct buf b = BUF_INIT(HEADER_MAX);
+	char *to = buf_reserve(&b, HEADER_MAX);
+	ssize_t n = pread(j->big, to, HEADER_MAX, 0);
+	bool ascii;
 
-	for (i = 0; i < block.len && !*over; i++) {
-		if ((unsigned char)block.p[i] >= 0x80)
-			return false;
-		if (block.p[i] == '\n')
-			*over = ++*eols == 2;
-		else if (block.p[i] != '\r')
-			*eols = 0;
-	}
-	return true;
+	ascii = n <= 0 || is_ascii(span_make(to,
+	    header_length(span_make(to, (size_t)n), NULL)));
+	buf_clear(&b);
+	return ascii;
 }
 
 static bool
 header_is_ascii(const struct job *j)
 {
-	char block[8192];
-	unsigned eols = 1;
-	bool over = false;
+	struct span text = buf_span(&j->body);
+
+	if (j->big != -1)
+		return big_header_is_ascii(j);
+	text.len = header_length(text, NULL);
+	return is_ascii(text);
+}
+
+static bool
+text_is_ascii(const struct job *j)
+{
+	char block[BLOCK];
 	off_t at = 0;
 	ssize_t n;
 
 	if (j->big == -1)
-		return block_is_ascii(buf_span(&j->body), &eols, &over);
-	while (!over && at < HEADER_MAX &&
-	    (n = pread(j->big, block, sizeof(block), at)) > 0) {
-		if (!block_is_ascii(span_make(block, (size_t)n), &eols, &over))
+		return is_ascii(buf_span(&j->body));
+	while ((n = pread(j->big, block, sizeof(block), at)) > 0) {
+		if (!is_ascii(span_make(block, (size_t)n)))
 			return false;
 		at += n;
 	}
@@ -94,6 +99,10 @@ envelope_check(struct session *s)
 		    " octets, %s takes at most %" PRIu64, j->octets, s->host,
 		    s->caps.size_max);
 		job_settle_all(j, OUTCOME_FAILED, "5.3.4", text, s->host);
+	} else if (!s->caps.eightbit && !text_is_ascii(j)) {
+		snprintf(text, sizeof(text), "%s does not take 8-bit text "
+		    "(8BITMIME)", s->host);
+		job_settle_all(j, OUTCOME_FAILED, "5.6.3", text, s->host);
 	} else if (!s->caps.utf8) {
 		check_utf8(s);
 	}

@@ -126,6 +126,9 @@ static const struct letter utf8 = { .from = "me@here.test", .route = ~0u,
 static const struct letter utf8_header = { .from = "me@here.test",
 	.route = ~0u, .to = { "a@dest.test" },
 	.text = "x: \303\266\r\n\r\n\r\n", .flags = JOB_F_UTF8 };
+static const struct letter eightbit = { .from = "me@here.test",
+	.route = ~0u, .to = { "a@dest.test", "b@dest.test" },
+	.text = "x: y\r\n\r\n\366\r\n", .flags = JOB_F_8BIT };
 static const struct letter smart = { ONE("a@dest.test"), .route = 0 };
 static const struct letter lmtp = { .from = "me@here.test", .route = 1,
 	.to = { "a@dest.test", "b@dest.test", "c@dest.test" },
@@ -243,10 +246,17 @@ static const struct {
 	    "1 2 2.0.0|2 2 2.0.0|", "EHLO me.test|MAIL FROM:<me@here.test> "
 	    "BODY=8BITMIME SMTPUTF8|RCPT TO:<j\303\266rg@dest.test>|"
 	    "RCPT TO:<a@dest.test>|DATA|", NULL, NULL },
-	{ "no SMTPUTF8: only who needs it fails", &utf8, "1", { { G } },
+	{ "no SMTPUTF8: only who needs it fails", &utf8, "1",
+	    { { G, "250-h\r\n250 8BITMIME" } },
 	    "1 4 5.6.7|2 2 2.0.0|", NULL, NULL, NULL },
 	{ "no SMTPUTF8 and a header that needs it", &utf8_header, "1",
-	    { { G } }, "1 4 5.6.7|", "EHLO me.test|", NULL, NULL },
+	    { { G, "250-h\r\n250 8BITMIME" } }, "1 4 5.6.7|",
+	    "EHLO me.test|", NULL, NULL },
+	{ "no 8BITMIME and a text that needs it", &eightbit, "1", { { G } },
+	    "1 4 5.6.3|2 4 5.6.3|", "EHLO me.test|", NULL, NULL },
+	{ "8BITMIME and a text that needs it", &eightbit, "1",
+	    { { G, "250-h\r\n250 8BITMIME" } }, "1 2 2.0.0|2 2 2.0.0|",
+	    NULL, NULL, "x: y||\366|" },
 	{ "data behind the EHLO reply", &plain, "12", { { G,
 	    "250 host\r\n250 more" }, { G } }, "1 2 2.0.0|",
 	    "EHLO me.test|", NULL, NULL },
