@@ -9,7 +9,7 @@ Prints each failure and, last, 'N passed, N failed'. Exit status 0 when nothing 
 port was not given are skipped. Standard library only. See README for what the server under test
 must be configured like, and for the file format.
 """
-import argparse, base64, fnmatch, os, re, socket, ssl, sys, time, traceback
+import argparse, base64, fcntl, fnmatch, os, re, socket, ssl, sys, time, traceback
 
 PORTS = ('smtp', 'submission', 'submissions', 'pop3', 'pop3s', 'imap', 'imaps', 'lmtp')
 TLS_PORTS = ('submissions', 'pop3s', 'imaps')
@@ -232,7 +232,11 @@ class Mailbox:
     def poll(self):
         a = self.run.a
         if a.mbox:
-            d = open(a.mbox, 'rb').read() if os.path.exists(a.mbox) else b''
+            d = b''
+            if os.path.exists(a.mbox):
+                with open(a.mbox, 'rb') as f:   # never half of a letter
+                    fcntl.lockf(f, fcntl.LOCK_SH)
+                    d = f.read()
             self.seen = {i: m for i, m in enumerate(re.split(rb'(?m)^(?=From )', d)) if m}
         elif 'imap' in self.run.ports or 'imaps' in self.run.ports:
             on = 'imaps' if 'imaps' in self.run.ports else 'imap'
