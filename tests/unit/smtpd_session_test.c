@@ -37,6 +37,9 @@ static const struct {
 	    "NOOP\r\n", "220 250 250 550 554 250", false },
 	{ "junk chunk size", HELLO FROM RCPT "BDAT x\r\nNOOP\r\n",
 	    "220 250 250 250 501", true },
+	{ "a control in the chunk size", HELLO FROM RCPT
+	    "BDAT 6\x01\r\nNOOP\r\n",
+	    "220 250 250 250 501", true },
 	{ "dot in a chunk", HELLO FROM RCPT
 	    "BDAT 17 LAST\r\nA: b\r\n\r\nx\r\n.\r\ny\r\nQUIT\r\n",
 	    "220 250 250 250 250 221", true },
