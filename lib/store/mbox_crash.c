@@ -334,8 +334,9 @@ end_is_torn(struct store *s)
 	return end[1] == '\0' || last_is_ours(s, now.size);
 }
 
-int
-mbox_crash_check(struct store *s, struct store_letter *l, size_t n)
+/* Looks for those that may be there, and cuts off what is torn of them. */
+static int
+search(struct store *s, struct store_letter *l, size_t n)
 {
 	const struct ix_seen *seen = &s->ix.seen;
 	struct ix_seen now;
@@ -343,19 +344,9 @@ mbox_crash_check(struct store *s, struct store_letter *l, size_t n)
 	uint32_t uid;
 	size_t i;
 
-	for (i = 0; i < n && !any; i++)
-		any = l[i].maybe_stored;
-	if (!any) { /* nearly always */
-		if (mbox_sync(s) == -1)
-			return -1;
-		if (!end_is_torn(s))
-			return 0;
-		errno = EAGAIN;
-		return -1;
-	}
 	if (index_refresh(&s->ix) == -1 || mbox_seen(s, &now) == -1)
 		return -1;
-	for (i = 0, any = false; i < n; i++) {
+	for (i = 0; i < n; i++) {
 		if (!l[i].maybe_stored)
 			continue;
 		if (index_token(&s->ix, l[i].token, &uid)) {
@@ -382,4 +373,20 @@ mbox_crash_check(struct store *s, struct store_letter *l, size_t n)
 	if (i < n || cut_last(s, l, n) == -1)
 		return -1;
 	return mbox_sync(s);
+}
+
+int
+mbox_crash_check(struct store *s, struct store_letter *l, size_t n)
+{
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < n && !any; i++)
+		any = l[i].maybe_stored; /* hardly ever */
+	if ((any ? search(s, l, n) : mbox_sync(s)) == -1)
+		return -1;
+	if (!end_is_torn(s))
+		return 0;
+	errno = EAGAIN;
+	return -1;
 }
