@@ -10,6 +10,7 @@
 #include "lib/privsep/roles.h"
 #include "tests/unit/check.h"
 #include "tests/unit/conf_text.h"
+#include "tests/unit/tree.h"
 
 static void
 test_round_trip(void)
@@ -190,24 +191,49 @@ write_file(const char *dir, const char *name, const char *text)
 	}
 }
 
-static void
-test_files(void)
+/* A configuration in a folder of its own, with a folder of parts. */
+struct files {
+	char dir[24], part[40], path[40];
+};
+
+static bool
+files_make(struct files *fs)
 {
-	char dir[] = "/tmp/conf_test.XXXXXX", path[300], part[60];
+	snprintf(fs->dir, sizeof(fs->dir), "/tmp/conf_test.XXXXXX");
+	if (!check_true(mkdtemp(fs->dir) != NULL))
+		return false;
+	snprintf(fs->part, sizeof(fs->part), "%s/conf.d", fs->dir);
+	mkdir(fs->part, 0755);
+	snprintf(fs->path, sizeof(fs->path), "%s/barid.conf", fs->dir);
+	write_file(fs->dir, "barid.conf",
+	    HEAD "include \"conf.d/*.conf\"\n");
+	return true;
+}
+
+/* Loading PATH finds one mistake, and the words for it hold TEXT. */
+static void
+check_refused(const char *path, const char *below, const char *text)
+{
+	struct conf_errors errors;
+
+	check_true(conf_load(path, below, &errors) == NULL);
+	if (check_int(errors.n, 1))
+		check_true(strstr(errors.list[0].text, text) != NULL);
+	conf_errors_clear(&errors);
+}
+
+static void
+test_files(const struct files *fs)
+{
+	const char *part = fs->part;
 	struct conf_errors errors;
 	struct conf *c;
 
 	check_begin("files");
-	if (!check_true(mkdtemp(dir) != NULL))
-		return;
-	snprintf(part, sizeof(part), "%s/conf.d", dir);
-	mkdir(part, 0755);
-	snprintf(path, sizeof(path), "%s/barid.conf", dir);
-	write_file(dir, "barid.conf", HEAD "include \"conf.d/*.conf\"\n");
 	write_file(part, "a.conf", "listen mx { port 25 }\n");
 	write_file(part, "b.conf", "listen mx { port 26 }\n");
 	write_file(part, "c.txt", "nonsense\n");
-	c = conf_load(path, dir, &errors);
+	c = conf_load(fs->path, fs->dir, &errors);
 	if (check_true(c != NULL))
 		check_int(c->nlistens, 2);
 	conf_free(c);
@@ -215,7 +241,7 @@ test_files(void)
 
 	check_begin("errors name the included file");
 	write_file(part, "b.conf", "\n  listne mx { port 26 }\n");
-	c = conf_load(path, dir, &errors);
+	c = conf_load(fs->path, fs->dir, &errors);
 	check_true(c == NULL);
 	if (check_int(errors.n, 1)) {
 		check_true(strstr(errors.list[0].file, "conf.d/b.conf") !=
@@ -224,75 +250,62 @@ test_files(void)
 		check_int(errors.list[0].column, 3);
 	}
 	conf_errors_clear(&errors);
+}
+
+static void
+test_refused_files(const struct files *fs)
+{
+	const char *part = fs->part;
+	char none[40];
 
 	check_begin("paths stay below --test DIR");
 	write_file(part, "b.conf", "log { file /var/log }\n");
-	c = conf_load(path, dir, &errors);
-	check_true(c == NULL);
-	check_int(errors.n, 1);
-	conf_errors_clear(&errors);
-
+	check_refused(fs->path, fs->dir, "");
 	check_begin("so does the configuration");
 	write_file(part, "b.conf", "");
-	c = conf_load(path, part, &errors);
-	check_true(c == NULL);
-	check_true(errors.n == 1 &&
-	    strstr(errors.list[0].text, "not below") != NULL);
-	conf_errors_clear(&errors);
-
+	check_refused(fs->path, part, "not below");
 	check_begin("a file that includes itself");
 	write_file(part, "b.conf", "include \"b.conf\"\n");
-	c = conf_load(path, dir, &errors);
-	check_true(c == NULL);
-	check_int(errors.n, 1);
-	conf_errors_clear(&errors);
-
+	check_refused(fs->path, fs->dir, "");
 	check_begin("a file that is missing");
 	write_file(part, "b.conf", "include \"none.conf\"\n");
-	c = conf_load(path, dir, &errors);
-	check_true(c == NULL);
-	check_int(errors.n, 1);
-	conf_errors_clear(&errors);
-	snprintf(path, sizeof(path), "%s/none", dir);
-	c = conf_load(path, dir, &errors);
-	check_true(c == NULL);
-	check_int(errors.n, 1);
-	conf_errors_clear(&errors);
+	check_refused(fs->path, fs->dir, "");
+	snprintf(none, sizeof(none), "%s/none", fs->dir);
+	check_refused(none, fs->dir, "");
+}
+
+static void
+test_file_mode(const struct files *fs)
+{
+	struct conf_errors errors;
+	struct conf *c;
 
 	check_begin("a file that others can change");
-	snprintf(path, sizeof(path), "%s/barid.conf", dir);
-	write_file(dir, "barid.conf", HEAD);
-	chmod(path, 0666);
-	c = conf_load(path, NULL, &errors);
-	check_true(c == NULL);
-	check_true(errors.n == 1 &&
-	    strstr(errors.list[0].text, "chmod go-w") != NULL);
-	conf_errors_clear(&errors);
-	chmod(path, 0644);
-	c = conf_load(path, NULL, &errors);
+	write_file(fs->dir, "barid.conf", HEAD);
+	chmod(fs->path, 0666);
+	check_refused(fs->path, NULL, "chmod go-w");
+	chmod(fs->path, 0644);
+	c = conf_load(fs->path, NULL, &errors);
 	check_true(c != NULL);
 	conf_free(c);
 	conf_errors_clear(&errors);
-
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/a.conf", part);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/b.conf", part);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/c.txt", part);
-	unlink(path);
-	rmdir(part);
-	rmdir(dir);
 }
 
 int
 main(void)
 {
+	struct files fs;
+
 	test_round_trip();
 	test_roles();
 	test_match();
 	test_route();
 	test_net();
-	test_files();
+	if (files_make(&fs)) {
+		test_files(&fs);
+		test_refused_files(&fs);
+		test_file_mode(&fs);
+		tree_remove(fs.dir);
+	}
 	return check_end();
 }
