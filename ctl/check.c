@@ -184,9 +184,14 @@ check_configuration(const struct ctl *ctl, FILE *out)
 {
 	struct report r = { ctl, out, 0 };
 	struct conf *c = load(&r);
+	int status = r.n > 0 ? EX_CONFIG : 0;
 
+	/* A wrong table is told of and stops no start: mail for its domains
+	 * waits until it is right. */
+	if (c != NULL)
+		check_files(&r, c);
 	conf_free(c);
-	return r.n > 0 ? EX_CONFIG : 0;
+	return status;
 }
 
 int

@@ -101,7 +101,8 @@ int verb_queue(struct ctl *c);
 int verb_spool(struct ctl *c);
 int verb_trace(struct ctl *c);
 
-/* check.c: 0, or EX_CONFIG with every complaint on out, a line each. */
+/* check.c: 0, or EX_CONFIG with every complaint on out, a line each; those
+ * about the files that it names are told, and leave 0. */
 int check_configuration(const struct ctl *c, FILE *out);
 
 /* selector.c: words of the command line as those of ctl.h. 0, or EX_USAGE. */
