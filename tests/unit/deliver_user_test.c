@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "tests/unit/check.h"
+#include "tests/unit/fake_peer.h"
 #include "tests/unit/tree.h"
 
 static char folder[] = "/tmp/barid-user-XXXXXX";
@@ -34,14 +34,6 @@ static struct {
 	    finals[8];
 	bool lost;
 } t;
-
-static int
-on_window(void *arg, struct ipc_msg *m)
-{
-	(void)arg;
-	(void)m;
-	return 0;
-}
 
 static int
 on_outcome(void *arg, struct ipc_msg *m)
@@ -112,7 +104,7 @@ on_unlock(void *arg, struct ipc_msg *m)
 }
 
 static const struct ipc_handler handlers[] = {
-	{ IPC_JOB_WINDOW,  on_window },
+	{ IPC_JOB_WINDOW,  on_nothing },
 	{ IPC_JOB_OUTCOME, on_outcome },
 	{ IPC_JOB_FORWARD, on_forward },
 	{ IPC_JOB_DONE,    on_done },
@@ -149,8 +141,7 @@ child_start(unsigned flags, uint64_t quota)
 	a.mail_gid = (gid_t)-1;
 	a.flags = flags;
 	a.quota = quota;
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv) == -1)
-		exit(1);
+	peer_pair(sv);
 	if ((t.pid = fork()) == 0) {
 		close(sv[0]);
 		_exit(deliver_user_main(&a, sv[1], -1, "mx.example", true));
@@ -194,34 +185,18 @@ struct give {
 static void
 give(uint32_t session, struct give g)
 {
-	struct ipc_writer w = ipc_begin(&t.ch, IPC_JOB_BEGIN, 0, session);
-
-	ipc_put_u64(&w, 1);
-	ipc_put_u8(&w, g.kind);
-	ipc_put_u32(&w, g.flags);
-	ipc_put_u64(&w, g.fd > 0 ? g.size : strlen(g.body));
-	ipc_put_u64(&w, 1795000000);
-	ipc_put_u16(&w, 1);
-	ipc_put_str(&w, "s@b.example");
-	ipc_put_str(&w, "alice@example.test");
-	ipc_put_str(&w, "rfc822;Alice@example.test");
-	ipc_put_str(&w, "alice");
-	ipc_put_str(&w, g.argument == NULL ? "" : g.argument);
-	ipc_put_str(&w, g.token);
-	ipc_put_str(&w, "");
-	ipc_put_u32(&w, 7);
-	ipc_put_u16(&w, 1);
-	ipc_end(&w);
-	if (g.fd > 0) {
-		w = ipc_begin(&t.ch, IPC_JOB_BIG, 0, session);
-		ipc_put_fd(&w, g.fd);
-	} else {
-		w = ipc_begin(&t.ch, IPC_JOB_BODY, 0, session);
-		ipc_put_octets(&w, span_str(g.body));
-	}
-	ipc_end(&w);
-	w = ipc_begin(&t.ch, IPC_JOB_END, 0, session);
-	ipc_end(&w);
+	peer_job_begin(&t.ch, session, &(struct peer_job){
+		.qid = 1, .kind = g.kind, .flags = g.flags,
+		.octets = g.fd > 0 ? g.size : strlen(g.body),
+		.received_s = 1795000000, .to = "alice@example.test",
+		.orcpt = "rfc822;Alice@example.test", .target = "alice",
+		.argument = g.argument == NULL ? "" : g.argument,
+		.token = g.token, .number = 7 });
+	if (g.fd > 0)
+		peer_job_big(&t.ch, session, g.fd);
+	else
+		peer_job_body(&t.ch, session, g.body);
+	peer_say(&t.ch, IPC_JOB_END, session);
 }
 
 static const char plain[] = "Subject: x\r\n\r\nhello\r\nFrom me\r\n";

@@ -15,6 +15,7 @@
 #include "lib/mem.h"
 #include "relay/relay.h"
 #include "tests/unit/check.h"
+#include "tests/unit/fake_peer.h"
 
 #define HOSTS 3
 
@@ -293,14 +294,6 @@ on_reported(void *arg, struct ipc_msg *m)
 }
 
 static int
-on_window(void *arg, struct ipc_msg *m)
-{
-	(void)arg;
-	(void)m;
-	return 0;
-}
-
-static int
 on_route_ask(void *arg, struct ipc_msg *m)
 {
 	struct ipc_writer w = ipc_reply_begin(&t.resolver, m,
@@ -327,7 +320,7 @@ on_route_ask(void *arg, struct ipc_msg *m)
 }
 
 static const struct ipc_handler queued_side[] = {
-	{ IPC_JOB_WINDOW, on_window }, { IPC_JOB_OUTCOME, on_outcome },
+	{ IPC_JOB_WINDOW, on_nothing }, { IPC_JOB_OUTCOME, on_outcome },
 	{ IPC_JOB_DONE, on_done }, { IPC_JOB_REPORT, on_report },
 	{ IPC_JOB_REPORTED, on_reported }, IPC_HANDLERS_END };
 static const struct ipc_handler resolver_side[] = {
