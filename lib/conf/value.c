@@ -19,6 +19,12 @@ static const struct unit {
 	{ 'w', 7 * 86400 }, { '\0', 0 }
 };
 
+struct measure {
+	const char *what, *how; /* what is asked for, how it is written */
+	const struct unit *units;
+	bool bare;              /* a number without a unit will do */
+};
+
 /* The word, or NULL after the complaint that it is missing. */
 static const char *
 word_at(struct conf_parser *p, const struct conf_node *n, size_t i,
@@ -102,22 +108,23 @@ bad_range(struct conf_parser *p, const struct conf_node *n, size_t i,
 	    text[0], text[1]);
 }
 
-bool
-conf_get_size(struct conf_parser *p, const struct conf_node *n, size_t i,
-    uint64_t min, uint64_t max, uint64_t *out)
+/* A number with its unit, from min to max. */
+static bool
+get_measure(struct conf_parser *p, const struct conf_node *n, size_t i,
+    const struct measure *m, uint64_t min, uint64_t max, uint64_t *out)
 {
-	const char *s = word_at(p, n, i, "a size");
+	const char *s = word_at(p, n, i, m->what);
 	uint64_t v;
 
 	if (s == NULL)
 		return false;
-	if (!get_scaled(s, size_units, true, &v)) {
-		conf_bad(p, n, i, "\"%s\" is not a size; write it as octets "
-		    "or with K, M or G behind it, as in 50M", s);
+	if (!get_scaled(s, m->units, m->bare, &v)) {
+		conf_bad(p, n, i, "\"%s\" is not %s; write it %s", s, m->what,
+		    m->how);
 		return false;
 	}
 	if (v < min || v > max) {
-		bad_range(p, n, i, size_units, min, max);
+		bad_range(p, n, i, m->units, min, max);
 		return false;
 	}
 	*out = v;
@@ -125,23 +132,25 @@ conf_get_size(struct conf_parser *p, const struct conf_node *n, size_t i,
 }
 
 bool
+conf_get_size(struct conf_parser *p, const struct conf_node *n, size_t i,
+    uint64_t min, uint64_t max, uint64_t *out)
+{
+	static const struct measure size = { "a size", "as octets or with "
+	    "K, M or G behind it, as in 50M", size_units, true };
+
+	return get_measure(p, n, i, &size, min, max, out);
+}
+
+bool
 conf_get_time(struct conf_parser *p, const struct conf_node *n, size_t i,
     uint64_t min, uint64_t max, int64_t *out)
 {
-	const char *s = word_at(p, n, i, "a time");
+	static const struct measure time = { "a time", "with s, m, h, d or w "
+	    "behind it, as in 4h", time_units, false };
 	uint64_t v;
 
-	if (s == NULL)
+	if (!get_measure(p, n, i, &time, min, max, &v))
 		return false;
-	if (!get_scaled(s, time_units, false, &v)) {
-		conf_bad(p, n, i, "\"%s\" is not a time; write it with "
-		    "s, m, h, d or w behind it, as in 4h", s);
-		return false;
-	}
-	if (v < min || v > max) {
-		bad_range(p, n, i, time_units, min, max);
-		return false;
-	}
 	*out = (int64_t)v;
 	return true;
 }
