@@ -24,6 +24,12 @@ bad_param(struct verdict *v, const char *what)
 	verdict_set(v, 501, "5.5.4", span_str(text));
 }
 
+static void
+unknown_param(struct verdict *v)
+{
+	verdict_set(v, 555, "5.5.4", span_str("Unknown parameter"));
+}
+
 static bool
 all_digits(struct span in)
 {
@@ -94,8 +100,7 @@ mail_params(struct session *s, struct tx *tx, struct span params,
 		if (value.p == NULL && span_caseeq(key, "SMTPUTF8"))
 			tx->flags |= TX_F_UTF8;
 		else if (value.p == NULL)
-			verdict_set(v, 555, "5.5.4",
-			    span_str("Unknown parameter"));
+			unknown_param(v);
 		else if (span_caseeq(key, "SIZE"))
 			param_size(s, tx, value, v);
 		else if (span_caseeq(key, "BODY"))
@@ -105,8 +110,7 @@ mail_params(struct session *s, struct tx *tx, struct span params,
 		else if (span_caseeq(key, "ENVID"))
 			param_envid(tx, value, v);
 		else
-			verdict_set(v, 555, "5.5.4",
-			    span_str("Unknown parameter"));
+			unknown_param(v);
 	}
 	if (rv == -1 && v->code == 0)
 		bad_param(v, "A parameter");
@@ -172,8 +176,7 @@ rcpt_params(struct rcpt *r, struct span params, struct verdict *v)
 		else if (value.p != NULL && span_caseeq(key, "ORCPT"))
 			param_orcpt(r, value, v);
 		else
-			verdict_set(v, 555, "5.5.4",
-			    span_str("Unknown parameter"));
+			unknown_param(v);
 	}
 	if (rv == -1 && v->code == 0)
 		bad_param(v, "A parameter");
