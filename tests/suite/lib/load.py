@@ -71,7 +71,9 @@ class Client:
 
 class Load:
     """clients threads send letters to `to(n)` until there are `total`, or
-    until stop(). acked: the copies that got 250; tried: all that were sent."""
+    until stop(). acked: the copies that got 250; tried: all that were sent;
+    denied: those that were answered by no. For the rest no answer was read in
+    time: they may be taken all the same."""
 
     def __init__(self, address, port, to, clients=8, total=None, size=2000,
                  pace_s=0.0, tag="l"):
@@ -80,6 +82,7 @@ class Load:
         self.total, self.size, self.pace_s = total, size, pace_s
         self.lock = threading.Lock()
         self.acked, self.tried, self.refusals = {}, {}, collections.Counter()
+        self.denied = set()
         self.faults = []
         self.next = 0
         self.ended = False
@@ -139,6 +142,8 @@ class Load:
             except (Broken, OSError) as e:
                 with self.lock:
                     self.refusals[str(e)[:60]] += 1
+                    if str(e)[:1] == "4":
+                        self.denied.add(copy)
                 client.close()
                 time.sleep(0.05)
 
