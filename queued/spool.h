@@ -211,7 +211,8 @@ struct spool_filter {
 
 /*
  * spool_list - the next slice, by qid, of letters from from_qid on that match;
- * at most SPOOL_SLICE keys are looked at, so n may be 0 with more set.
+ * at most SPOOL_SLICE keys are looked at, so n may be 0 with more set. Asked
+ * behind all records given so far, as spool_scan_due is.
  */
 void spool_list(struct spool *sp, uint64_t from_qid,
     const struct spool_filter *f, spool_slice_fn *cb, void *arg);

@@ -159,8 +159,8 @@ slice_new(struct spool *sp, enum slice_kind kind, spool_slice_fn *cb,
 }
 
 /*
- * All outcomes so far are durable and noticed: now the index can tell what is
- * due. Before that it would name letters that have just been delivered.
+ * All records so far are durable and noticed: now the index can tell what is due
+ * or held. Before that it would name letters that have just been delivered.
  */
 static void
 on_written(struct rec *r)
@@ -173,20 +173,27 @@ on_written(struct rec *r)
 		spool_ask(q->sp, &q->ask, slice_work, on_slice);
 }
 
+static void
+ask_behind_records(struct slice_ask *q)
+{
+	struct rec *r = rec_new(0, 0);
+
+	r->done = on_written;
+	r->arg = q;
+	commit_append(q->sp->committer, r);
+}
+
 void
 spool_scan_due(struct spool *sp, int64_t from_s, uint64_t from_qid,
     int64_t until_s, uint32_t limit, spool_slice_fn *cb, void *arg)
 {
 	struct slice_ask *q = slice_new(sp, SLICE_DUE, cb, arg);
-	struct rec *r = rec_new(0, 0);
 
 	q->from_s = from_s;
 	q->from_qid = from_qid;
 	q->until_s = until_s;
 	q->limit = limit;
-	r->done = on_written;
-	r->arg = q;
-	commit_append(sp->committer, r);
+	ask_behind_records(q);
 }
 
 void
@@ -222,7 +229,7 @@ spool_list(struct spool *sp, uint64_t from_qid, const struct spool_filter *f,
 		texts[i]->p = q->texts.p + q->texts.off + off;
 		off += texts[i]->len;
 	}
-	spool_ask(sp, &q->ask, slice_work, on_slice);
+	ask_behind_records(q);
 }
 
 /* -- verify, rebuild --------------------------------------------------------- */
