@@ -99,12 +99,14 @@ envelope_check(struct session *s)
 		    " octets, %s takes at most %" PRIu64, j->octets, s->host,
 		    s->caps.size_max);
 		job_settle_all(j, OUTCOME_FAILED, "5.3.4", text, s->host);
-	} else if (!s->caps.eightbit && !text_is_ascii(j)) {
+		return;
+	}
+	if (!s->caps.utf8)
+		check_utf8(s);
+	if (!s->caps.eightbit && !text_is_ascii(j)) {
 		snprintf(text, sizeof(text), "%s does not take 8-bit text "
 		    "(8BITMIME)", s->host);
 		job_settle_all(j, OUTCOME_FAILED, "5.6.3", text, s->host);
-	} else if (!s->caps.utf8) {
-		check_utf8(s);
 	}
 }
 
