@@ -72,8 +72,7 @@ class Client:
 class Load:
     """clients threads send letters to `to(n)` until there are `total`, or
     until stop(). acked: the copies that got 250; tried: all that were sent;
-    denied: those that were answered by no. For the rest no answer was read in
-    time: they may be taken all the same."""
+    denied: the others, and what each was told instead."""
 
     def __init__(self, address, port, to, clients=8, total=None, size=2000,
                  pace_s=0.0, tag="l"):
@@ -82,7 +81,7 @@ class Load:
         self.total, self.size, self.pace_s = total, size, pace_s
         self.lock = threading.Lock()
         self.acked, self.tried, self.refusals = {}, {}, collections.Counter()
-        self.denied = set()
+        self.denied = {}
         self.faults = []
         self.next = 0
         self.ended = False
@@ -142,8 +141,7 @@ class Load:
             except (Broken, OSError) as e:
                 with self.lock:
                     self.refusals[str(e)[:60]] += 1
-                    if str(e)[:1] == "4":
-                        self.denied.add(copy)
+                    self.denied[copy] = repr(e)
                 client.close()
                 time.sleep(0.05)
 
