@@ -85,25 +85,13 @@ with_qid(const char *verb, uint64_t qid)
 }
 
 static void
-accept_many(unsigned n, const char *from, const char *to)
-{
-	unsigned dones = play.dones, i;
-
-	for (i = 0; i < n; i++)
-		play_letter(from, to);
-	while (play.dones < dones + n)
-		loop_run_once(&play.q.d.loop, 10);
-	play_run_ms(100);
-}
-
-static void
 one_letter(void)
 {
 	uint64_t qid = play.granted;
 	struct play_job *j;
 
 	check_begin("a letter that is being tried");
-	accept_many(1, "a@far.test", "x@slow.test");
+	play_letters(1, "a@far.test", "x@slow.test");
 	check_int((int)command("queue list"), 0);
 	check_int((int)play.records, 1);
 	check_str(play.last_state, "active");
@@ -174,9 +162,9 @@ many(void)
 	unsigned i;
 
 	check_begin("selectors over many letters");
-	accept_many(700, "a@far.test", "later@slow.test");
-	accept_many(5, "b@far.test", "later@other.test");
-	accept_many(1, "", "later@example.test");
+	play_letters(700, "a@far.test", "later@slow.test");
+	play_letters(5, "b@far.test", "later@other.test");
+	play_letters(1, "", "later@example.test");
 	play_run_ms(200);
 	check_int((int)play.q.actives.n, 0);
 	check_int((int)command("queue list"), 0);

@@ -635,4 +635,17 @@ play_is_gone(uint64_t qid)
 	return l == NULL;
 }
 
+/* n letters alike, durable and a moment old. */
+static inline void
+play_letters(unsigned n, const char *from, const char *to)
+{
+	unsigned dones = play.dones, i;
+
+	for (i = 0; i < n; i++)
+		play_letter(from, to);
+	while (play.dones < dones + n)
+		loop_run_once(&play.q.d.loop, 10);
+	play_run_ms(100);
+}
+
 #endif

@@ -204,24 +204,12 @@ dest_of(const char *name)
 }
 
 static void
-accept_many(unsigned n, const char *from, const char *to)
-{
-	unsigned dones = play.dones, i;
-
-	for (i = 0; i < n; i++)
-		play_letter(from, to);
-	while (play.dones < dones + n)
-		loop_run_once(&play.q.d.loop, 10);
-	play_run_ms(50);
-}
-
-static void
 windows(void)
 {
 	size_t i;
 
 	check_begin("a window: five at first, one more for each success");
-	accept_many(30, "b@bulk.test", "x@slow.test");
+	play_letters(30, "b@bulk.test", "x@slow.test");
 	check_int((int)play_open_jobs(), 5);
 	play_says(play_job_to("slow.test"), OUTCOME_RELAYED, "2.0.0", "");
 	play_turn();
@@ -264,16 +252,16 @@ fairness(void)
 	unsigned turns;
 
 	check_begin("a person beside a bulk run, to another host");
-	accept_many(2000, "bulk@bulk.test", "x@slow.test");
+	play_letters(2000, "bulk@bulk.test", "x@slow.test");
 	check_int((int)play_open_jobs(), 5);
-	accept_many(1, "person@home.test", "y@quick.test");
+	play_letters(1, "person@home.test", "y@quick.test");
 	check_true(play_job_to("quick.test") != NULL);
 	over("quick.test");
-	accept_many(1, "person@home.test", "user1@example.test");
+	play_letters(1, "person@home.test", "user1@example.test");
 	check_true(play_job_to("user1") != NULL);
 	over("user1");
 	check_begin("and to the same host: a turn or two");
-	accept_many(1, "person@home.test", "z@slow.test");
+	play_letters(1, "person@home.test", "z@slow.test");
 	for (turns = 0; turns < 3; turns++) {
 		if (play_job_to("z@slow.test") != NULL)
 			break;
@@ -539,7 +527,7 @@ lanes(void)
 	unsigned i, retries = 0;
 
 	check_begin("fresh mail goes before retries, which get every ninth turn");
-	accept_many(nitems(old), "a@far.test", "later@slow.test");
+	play_letters(nitems(old), "a@far.test", "later@slow.test");
 	play_run_ms(150);
 	for (i = 0; i < nitems(old); i++) {
 		old[i] = play_get(qid + i);
@@ -548,10 +536,10 @@ lanes(void)
 		old[i]->rcpts[0].next_s = 0;
 		old[i]->rcpts[0].kind = FINAL_REMOTE;
 	}
-	accept_many(5, "p@fresh.test", "x@slow.test"); /* fills the window */
+	play_letters(5, "p@fresh.test", "x@slow.test"); /* fills the window */
 	for (i = 0; i < nitems(old); i++)
 		active_add(&play.q, old[i]);
-	accept_many(40, "p@fresh.test", "x@slow.test");
+	play_letters(40, "p@fresh.test", "x@slow.test");
 	for (i = 0; i < 36; i++) {
 		play_says(play_job_to("slow.test"), OUTCOME_DEFERRED, "4.2.0",
 		    "");
@@ -583,10 +571,10 @@ slow_hosts(void)
 		ipc_end(&w);
 		play_turn(); /* the next ids are of a new block */
 		snprintf(to, sizeof(to), "x@mute%d.test", i);
-		accept_many(1100, "b@bulk.test", to);
+		play_letters(1100, "b@bulk.test", to);
 	}
 	check_true(play.q.actives.n < ACTIVE_LOW);
-	accept_many(1, "person@home.test", "y@quick.test");
+	play_letters(1, "person@home.test", "y@quick.test");
 	over("quick.test");
 	check_begin("and for what falls due");
 	accept_one("later@quick.test");
