@@ -36,6 +36,9 @@ struct command {
 	uint64_t next_qid, done;
 	struct timer wait;
 	unsigned open;          /* callbacks that will still come */
+	bool over;              /* told once these have come: */
+	int status;
+	const char *text;
 };
 
 static void
@@ -49,16 +52,26 @@ command_free(struct command *c)
 	free(c);
 }
 
+/* Tells the end when all that was asked for is durable. */
+static void
+command_over(struct command *c)
+{
+	if (c->open > 0 || (c->ch != NULL && !c->over))
+		return;
+	if (c->ch != NULL) {
+		c->ch->user = NULL;
+		ctl_end(c->ch, c->request, c->status, "%s", c->text);
+	}
+	command_free(c);
+}
+
 static void
 command_end(struct command *c, int status, const char *text)
 {
-	if (c->ch != NULL) {
-		c->ch->user = NULL;
-		ctl_end(c->ch, c->request, status, "%s", text);
-	}
-	c->ch = NULL;
-	if (c->open == 0)
-		command_free(c);
+	c->over = true;
+	c->status = status;
+	c->text = text;
+	command_over(c);
 }
 
 /* The reader is gone; what is already being written goes on. */
@@ -73,8 +86,7 @@ command_down(void *arg, struct channel *ch)
 	c->ch = NULL;
 	ch->user = NULL;
 	timer_stop(&c->wait);
-	if (c->open == 0)
-		command_free(c);
+	command_over(c);
 }
 
 static const char *
@@ -204,8 +216,8 @@ on_changed(void *arg, enum spool_status status)
 		spool_done(ch->q->spool, ch->qid);
 	else if (ch->verb != VERB_HOLD)
 		active_scan_soon(ch->q);
-	if (--ch->c->open == 0 && ch->c->ch == NULL)
-		command_free(ch->c);
+	ch->c->open--;
+	command_over(ch->c);
 	free(ch);
 }
 
@@ -238,8 +250,8 @@ letter_change(struct command *c, uint64_t qid)
 static bool
 letter_fits(struct command *c, const struct letter *l)
 {
-	if (c->qid != 0 && l->qid != c->qid)
-		return false;
+	if (letter_open_rcpts(l) == 0)
+		return false; /* settled: all but gone */
 	return !c->only_active ||
 	    strcmp(state_text(c->q, l), "active") == 0;
 }
@@ -276,8 +288,7 @@ on_slice(void *arg, struct spool_slice *s)
 		letter_free(s->letters[i]);
 	}
 	if (c->ch == NULL) {
-		if (c->open == 0)
-			command_free(c);
+		command_over(c);
 		return;
 	}
 	if (s->status == SPOOL_BUSY) {
@@ -307,27 +318,35 @@ slice_ask(void *arg)
 	spool_list(c->q->spool, c->next_qid, &c->filter, on_slice, c);
 }
 
+static void
+not_found(struct command *c, enum spool_status status)
+{
+	if (status == SPOOL_BUSY)
+		command_end(c, EX_TEMPFAIL,
+		    "the index is being made; try again");
+	else
+		command_end(c, EX_NOINPUT, "no such letter in the queue");
+}
+
 /* One letter by its id needs no walk through all of them. */
 static void
 on_one(void *arg, enum spool_status status, struct letter *l)
 {
 	struct command *c = arg;
+	const struct letter *n = l == NULL ? NULL : newest(c->q, l);
 
 	c->open--;
-	if (l == NULL) {
-		command_end(c, status == SPOOL_BUSY ? EX_TEMPFAIL : EX_NOINPUT,
-		    status == SPOOL_BUSY ? "the index is being made; try again"
-		    : "no such letter in the queue");
+	if (n == NULL || !letter_fits(c, n)) {
+		letter_free(l);
+		not_found(c, status);
 		return;
 	}
-	if (c->ch != NULL && letter_fits(c, newest(c->q, l))) {
-		if (c->verb == VERB_LIST)
-			letter_list(c, newest(c->q, l));
-		else
-			letter_change(c, l->qid);
-	}
-	if (c->ch != NULL && c->verb != VERB_LIST)
+	if (c->ch != NULL && c->verb == VERB_LIST)
+		letter_list(c, n);
+	else if (c->ch != NULL) {
+		letter_change(c, l->qid);
 		progress(c);
+	}
 	letter_free(l);
 	command_end(c, 0, "");
 }
@@ -372,9 +391,7 @@ on_show(void *arg, enum spool_status status, struct letter *l)
 
 	c->open--;
 	if (l == NULL) {
-		command_end(c, EX_NOINPUT, status == SPOOL_BUSY
-		    ? "the index is being made; try again"
-		    : "no such letter in the queue");
+		not_found(c, status);
 		return;
 	}
 	if (c->ch != NULL) {

@@ -331,15 +331,6 @@ on_late_letter(void *arg, enum spool_status status, struct letter *l)
 	late_free(t);
 }
 
-static void
-on_late_barrier(void *arg, enum spool_status status)
-{
-	struct late *t = arg;
-
-	(void)status;
-	spool_get(t->q->spool, t->qid, on_late_letter, t);
-}
-
 void
 settle_report(struct queued *q, uint64_t qid, const struct outcome *o,
     bool remote)
@@ -365,7 +356,7 @@ settle_report(struct queued *q, uint64_t qid, const struct outcome *o,
 		qidset_add(&q->left, qid);
 	t->asking = true;
 	q->closing++;
-	spool_barrier(q->spool, on_late_barrier, t);
+	spool_get(q->spool, qid, on_late_letter, t);
 }
 
 void

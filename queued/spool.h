@@ -131,10 +131,6 @@ void spool_state(struct spool *sp, uint64_t qid, const struct outcome *o,
 void spool_ctrl(struct spool *sp, uint64_t qid, const struct control *c,
     spool_fn *cb, void *arg);
 
-/* spool_barrier - cb when all records asked for so far are durable and known to
- * the index: a read that is asked then sees them. */
-void spool_barrier(struct spool *sp, spool_fn *cb, void *arg);
-
 /*
  * spool_bounce - outcomes of qid and the DSN that tells of them, in one batch.
  * dsn (its body taken over, at most SPOOL_INLINE_MAX octets) is treated as in
@@ -157,8 +153,9 @@ int spool_read(struct spool *sp, const struct letter *l, struct buf *out,
     struct span *text, int *fd);
 
 /*
- * The reads below go through the index thread. Letters handed to a callback
- * become the callee's (letter_free) with all their state folded in.
+ * The reads below go through the index thread, behind all records asked for so
+ * far: what they tell is durable. Letters handed to a callback become the
+ * callee's (letter_free) with all their state folded in.
  */
 
 /* spool_get - one letter; l is NULL unless SPOOL_OK. */

@@ -41,11 +41,47 @@ spool_ask(struct spool *sp, struct ask *a,
 	index_thread_ask(sp->index, a);
 }
 
+/* -- behind what is being written -------------------------------------------- */
+
+/* A question that waits for all records asked for before it. */
+struct late_ask {
+	struct ask ask;
+	struct spool *sp;
+};
+
+/*
+ * All records so far are durable and noticed: now the index can tell what there
+ * is. Before that it would name letters that have just been delivered.
+ */
+static void
+on_written(struct rec *r)
+{
+	struct late_ask *a = r->arg;
+
+	if (a->sp->closing)
+		a->ask.note.fn(&a->ask.note);
+	else
+		index_thread_ask(a->sp->index, &a->ask);
+}
+
+static void
+ask_behind_records(struct spool *sp, struct late_ask *a,
+    void (*work)(struct ask *a, struct catalog *c), void (*fn)(struct note *n))
+{
+	struct rec *r = rec_new(0, 0);
+
+	a->sp = sp;
+	a->ask.work = work;
+	a->ask.note.fn = fn;
+	r->done = on_written;
+	r->arg = a;
+	commit_append(sp->committer, r);
+}
+
 /* -- one letter -------------------------------------------------------------- */
 
 struct get_ask {
-	struct ask ask;
-	struct spool *sp;
+	struct late_ask late;
 	uint64_t qid;
 	struct letter *letter;
 	enum spool_status status;
@@ -68,7 +104,7 @@ on_got(struct note *n)
 {
 	struct get_ask *g = (struct get_ask *)n;
 
-	if (g->sp->closing)
+	if (g->late.sp->closing)
 		letter_free(g->letter);
 	else
 		g->cb(g->arg, g->status, g->letter);
@@ -82,11 +118,10 @@ spool_get(struct spool *sp, uint64_t qid,
 {
 	struct get_ask *g = xcalloc(1, sizeof(*g));
 
-	g->sp = sp;
 	g->qid = qid;
 	g->cb = cb;
 	g->arg = arg;
-	spool_ask(sp, &g->ask, get_work, on_got);
+	ask_behind_records(sp, &g->late, get_work, on_got);
 }
 
 /* -- slices ------------------------------------------------------------------ */
@@ -94,8 +129,7 @@ spool_get(struct spool *sp, uint64_t qid,
 enum slice_kind { SLICE_DUE, SLICE_DEST, SLICE_LIST };
 
 struct slice_ask {
-	struct ask ask;
-	struct spool *sp;
+	struct late_ask late;
 	enum slice_kind kind;
 	int64_t from_s, until_s;
 	uint64_t from_qid;
@@ -129,14 +163,14 @@ static void
 on_slice(struct note *n)
 {
 	struct slice_ask *q = (struct slice_ask *)n;
-	bool unwanted = q->sp->closing || q->slice.status != SPOOL_OK;
+	bool unwanted = q->late.sp->closing || q->slice.status != SPOOL_OK;
 	size_t i;
 
 	for (i = 0; unwanted && i < q->slice.n; i++)
 		letter_free(q->slice.letters[i]);
 	if (unwanted)
 		q->slice.n = 0;
-	if (!q->sp->closing)
+	if (!q->late.sp->closing)
 		q->cb(q->arg, &q->slice);
 	free(q->slice.letters);
 	buf_clear(&q->texts);
@@ -144,12 +178,10 @@ on_slice(struct note *n)
 }
 
 static struct slice_ask *
-slice_new(struct spool *sp, enum slice_kind kind, spool_slice_fn *cb,
-    void *arg)
+slice_new(enum slice_kind kind, spool_slice_fn *cb, void *arg)
 {
 	struct slice_ask *q = xcalloc(1, sizeof(*q));
 
-	q->sp = sp;
 	q->kind = kind;
 	q->cb = cb;
 	q->arg = arg;
@@ -158,62 +190,37 @@ slice_new(struct spool *sp, enum slice_kind kind, spool_slice_fn *cb,
 	return q;
 }
 
-/*
- * All records so far are durable and noticed: now the index can tell what is due
- * or held. Before that it would name letters that have just been delivered.
- */
-static void
-on_written(struct rec *r)
-{
-	struct slice_ask *q = r->arg;
-
-	if (q->sp->closing)
-		on_slice(&q->ask.note);
-	else
-		spool_ask(q->sp, &q->ask, slice_work, on_slice);
-}
-
-static void
-ask_behind_records(struct slice_ask *q)
-{
-	struct rec *r = rec_new(0, 0);
-
-	r->done = on_written;
-	r->arg = q;
-	commit_append(q->sp->committer, r);
-}
-
 void
 spool_scan_due(struct spool *sp, int64_t from_s, uint64_t from_qid,
     int64_t until_s, uint32_t limit, spool_slice_fn *cb, void *arg)
 {
-	struct slice_ask *q = slice_new(sp, SLICE_DUE, cb, arg);
+	struct slice_ask *q = slice_new(SLICE_DUE, cb, arg);
 
 	q->from_s = from_s;
 	q->from_qid = from_qid;
 	q->until_s = until_s;
 	q->limit = limit;
-	ask_behind_records(q);
+	ask_behind_records(sp, &q->late, slice_work, on_slice);
 }
 
 void
 spool_scan_dest(struct spool *sp, struct span domain, uint32_t from_hash,
     uint32_t limit, spool_slice_fn *cb, void *arg)
 {
-	struct slice_ask *q = slice_new(sp, SLICE_DEST, cb, arg);
+	struct slice_ask *q = slice_new(SLICE_DEST, cb, arg);
 
 	q->from_hash = from_hash;
 	q->limit = limit;
 	buf_add_span(&q->texts, domain);
 	q->domain = buf_span(&q->texts);
-	spool_ask(sp, &q->ask, slice_work, on_slice);
+	ask_behind_records(sp, &q->late, slice_work, on_slice);
 }
 
 void
 spool_list(struct spool *sp, uint64_t from_qid, const struct spool_filter *f,
     spool_slice_fn *cb, void *arg)
 {
-	struct slice_ask *q = slice_new(sp, SLICE_LIST, cb, arg);
+	struct slice_ask *q = slice_new(SLICE_LIST, cb, arg);
 	struct span *texts[4];
 	size_t i, off = 0;
 
@@ -229,7 +236,7 @@ spool_list(struct spool *sp, uint64_t from_qid, const struct spool_filter *f,
 		texts[i]->p = q->texts.p + q->texts.off + off;
 		off += texts[i]->len;
 	}
-	ask_behind_records(q);
+	ask_behind_records(sp, &q->late, slice_work, on_slice);
 }
 
 /* -- verify, rebuild --------------------------------------------------------- */

@@ -218,19 +218,6 @@ spool_ctrl(struct spool *sp, uint64_t qid, const struct control *k,
 	}
 }
 
-void
-spool_barrier(struct spool *sp, spool_fn *cb, void *arg)
-{
-	struct rec *r = rec_new(0, 0);
-	struct op *op = xcalloc(1, sizeof(*op));
-
-	op->cb = cb;
-	op->arg = arg;
-	r->done = on_op;
-	r->arg = op;
-	commit_append(sp->committer, r);
-}
-
 static void
 on_settled(struct rec *r)
 {

@@ -320,13 +320,30 @@ play_turn(void)
 		loop_run_once(&play.q.d.loop, 1);
 }
 
+/* Until the disk has done what was asked of it so far, and that was noticed. */
+static inline void
+play_written(void)
+{
+	struct help_wait w = { 0 };
+
+	spool_get(play.q.spool, 0, help_letter, &w);
+	while (!w.done)
+		loop_run_once(&play.q.d.loop, 10);
+	play_turn();
+}
+
+/* So long at least, and as long as a busy disk needs for what follows from it: a
+ * record, the report or expansion that it leads to, and their jobs. */
 static inline void
 play_run_ms(int64_t ms)
 {
 	int64_t end = clock_boot_ms() + ms;
+	int i;
 
 	while (clock_boot_ms() < end)
 		loop_run_once(&play.q.d.loop, 10);
+	for (i = 0; i < 3; i++)
+		play_written();
 }
 
 /* Runs until *n has reached want; a loaded machine may take its time. */
@@ -614,12 +631,9 @@ play_open_jobs(void)
 static inline struct letter *
 play_get(uint64_t qid)
 {
-	struct help_wait w = { 0 }, durable = { 0 };
+	struct help_wait w = { 0 };
 
-	play_run_ms(20);
-	spool_barrier(play.q.spool, help_status, &durable);
-	while (!durable.done)
-		loop_run_once(&play.q.d.loop, 10);
+	play_turn();
 	spool_get(play.q.spool, qid, help_letter, &w);
 	while (!w.done)
 		loop_run_once(&play.q.d.loop, 10);

@@ -134,12 +134,20 @@ expansion_fails(void)
 	channel_close(&play.authd_end);
 	play_turn();
 	l = play_get(qid);
-	if (check_true(l != NULL))
-		check_true(l->rcpts[0].next_s <= queue_now(&play.q) + 12);
-	letter_free(l);
+	if (!check_true(l != NULL))
+		return;
+	check_true(l->rcpts[0].next_s <= queue_now(&play.q) + 12);
+	l->rcpts[0].next_s = 0;
 	channel_close(play.authd);
 	play_open(play.authd, &play.authd_end);
 	play_turn();
+	play.nheld = 0;
+	active_add(&play.q, l);
+	play_turn();
+	if (check_int((int)play.nheld, 1))
+		play_expand(play.held[0], span_str("user1@example.test"));
+	play_run_ms(50);
+	over("user1");
 	play.nheld = 0;
 
 	check_begin("deleted while authd is asked: it stays deleted");
