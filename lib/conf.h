@@ -41,12 +41,32 @@ enum conf_kind { LISTEN_MX, LISTEN_SUBMISSION, LISTEN_DEVICE, LISTEN_POP3,
 
 struct conf_rate { uint32_t count, per_s; }; /* count 0: no limit */
 
+/* tls NAME { cert FILE; key FILE; client-ca FILE } */
+struct conf_tls {
+	char *name;
+	char *cert;              /* PEM: the chain, the host's own first */
+	char *key;               /* PEM, unencrypted */
+	char *client_ca;         /* PEM: who may vouch for clients, or NULL */
+};
+
+/* What a listener makes of TLS: none, STARTTLS, STARTTLS before any login or
+ * letter, or TLS from the first octet. */
+enum conf_tls_mode { TLS_NONE, TLS_OFFERED, TLS_REQUIRED, TLS_IMMEDIATE };
+
+/* What relay makes of it on a route: as it comes, encrypted, encrypted and the
+ * host's name proved, never. */
+enum conf_tls_out { TLS_OUT_MAY, TLS_OUT_REQUIRED, TLS_OUT_VERIFIED,
+	TLS_OUT_NO };
+
 /* Defaults in parentheses. */
 struct conf_listen {
 	enum conf_kind kind;
 	uint16_t port;           /* required */
 	struct conf_list addresses; /* all of IPv4 and IPv6 */
-	char *tls;               /* name of a tls block (next issue) */
+	struct conf_list tls;    /* names of tls blocks: the first where a client
+	                          * names no host, all of them by SNI */
+	enum conf_tls_mode tls_mode; /* (none; submission: must be said) */
+	bool senders_any;        /* submission: not only the account's own (no) */
 	uint64_t size;           /* SIZE limit in octets (50M) */
 	struct conf_deny *denies;
 	size_t ndenies;
@@ -65,6 +85,8 @@ struct conf_listen {
 };
 
 enum conf_store { STORE_MBOX, STORE_MAILDIR };
+enum conf_passwords { PASSWORDS_SHADOW, PASSWORDS_FILE, PASSWORDS_PAM,
+	PASSWORDS_DOVECOT };
 
 struct conf_users {
 	char *name;
@@ -74,6 +96,9 @@ struct conf_users {
 	enum conf_store store;
 	char *path;              /* mailbox path with %d %u, or NULL: PATH_MAIL/%u */
 	uint64_t quota;          /* octets, 0: none */
+	enum conf_passwords passwords; /* (shadow for system, else file) */
+	char *pam;               /* PAM service (barid), or NULL */
+	char *dovecot;           /* path of Dovecot's auth socket, or NULL */
 };
 
 struct conf_domain {
@@ -96,6 +121,7 @@ struct conf_relay {
 	uint32_t connections;    /* per destination (20) */
 	uint32_t workers;        /* processes (1) */
 	uint32_t limit;          /* all outbound connections (500) */
+	char *ca;                /* PEM: who vouches for hosts (the system's) */
 };
 
 enum conf_via { VIA_MX, VIA_SMARTHOST, VIA_LMTP, VIA_REFUSE };
@@ -109,6 +135,9 @@ struct conf_route {
 	char *path;              /* lmtp to a Unix socket */
 	uint32_t connections;    /* 0: as in relay { } */
 	bool ipv6;               /* (yes) */
+	enum conf_tls_out tls;   /* (may) */
+	bool no_dane;            /* TLSA records are not looked at (no) */
+	char *certificate;       /* name of a tls block: who we are, or NULL */
 	char *text;              /* refuse: why */
 	bool implied;            /* of "relay to", or the standard one */
 	int index;               /* place in conf.routes */
@@ -122,6 +151,12 @@ struct conf_queue {
 	unsigned reserve_percent; /* of the file system kept free (10) */
 	uint64_t segment;        /* octets (64M) */
 	uint32_t local;          /* mailboxes written at once (50) */
+};
+
+/* What one account may send; beyond it letters are held. */
+struct conf_accounts {
+	uint32_t letters_hour, letters_day;       /* (1000, 5000); 0: no limit */
+	uint32_t recipients_hour, recipients_day; /* (5000, 20000) */
 };
 
 struct conf_dns {
@@ -145,12 +180,14 @@ struct conf_identity { char *role; uid_t uid; gid_t gid; };
 
 struct conf {
 	char *host, *contact;
+	struct conf_tls *tls;          size_t ntls;
 	struct conf_listen *listens;   size_t nlistens;
 	struct conf_users *users;      size_t nusers;
 	struct conf_domain *domains;   size_t ndomains;
 	struct conf_relay relay;
 	struct conf_route *routes;     size_t nroutes;
 	struct conf_queue queue;
+	struct conf_accounts accounts;
 	struct conf_dns dns;
 	struct conf_log log;
 	/* test only, accepted below --test DIR alone */
@@ -200,6 +237,7 @@ const struct conf_domain *conf_domain_find(const struct conf *c,
     struct span domain);
 const struct conf_users *conf_users_find(const struct conf *c,
     const char *name);
+const struct conf_tls *conf_tls_find(const struct conf *c, const char *name);
 
 /*
  * conf_route_find - first match for this letter (reverse-path and final address

@@ -7,12 +7,13 @@
 #define B(r)   ROLE_BIT(ROLE_##r)
 #define MASTER B(MASTER)
 #define LOGGER (B(SMTPD) | B(QUEUED) | B(RESOLVER) | B(RELAY) | B(DELIVER) | \
-	B(AUTHD) | B(AUTHW) | B(POP3D) | B(LOGD))
+	B(AUTHD) | B(AUTHW) | B(AUTHP) | B(KEYD) | B(POP3D) | B(LOGD))
 #define ANYONE (LOGGER | B(DUSER) | B(PUSER) | B(CTL))
 #define CHILD  (LOGGER | B(DFORK) | B(PFORK))
 #define JOBS   (B(DELIVER) | B(RELAY) | B(DUSER))
 #define SENDER (B(QUEUED) | B(DELIVER))
 #define FORKS  (B(DFORK) | B(PFORK))
+#define SECURE (B(SMTPD) | B(RELAY) | B(POP3D)) /* speak TLS */
 
 #define PATH   (4 + IPC_PATH_MAX)
 #define TEXT   (4 + IPC_TEXT_MAX)
@@ -97,6 +98,13 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 
 	R(AUTH,         B(POP3D),   B(AUTHD),   13, 1 + 3 * PATH, NO, NO, NO),
 	R(AUTH_ANSWER,  B(AUTHD),   B(POP3D),   13, 32 + PATH + TEXT, NO, REPLY, NO),
+	R(AUTH_STEP,    0,          B(AUTHD),   4, 4,        NO, NO, NO),
+	R(AUTH_ABORT,   0,          B(AUTHD),   0, 0,        NO, NO, NO),
+	R(AUTH_CHALLENGE, 0,        B(POP3D),   4, 4,        NO, REPLY, NO),
+	R(AUTH_OFFER,   0,          B(POP3D),   1, 1,        NO, NO, NO),
+	R(SENDER_ASK,   0,          B(AUTHD),   8, 8,        NO, NO, NO),
+	R(SENDER_ANSWER, 0,         B(SMTPD),   1, 1,        NO, REPLY, NO),
+
 	R(SESSION,      B(POP3D),   MASTER,     20, 20,      FD, NO, NO),
 	R(SESSION_DONE, MASTER,     B(POP3D),   5, 1 + TEXT, NO, REPLY, NO),
 
@@ -105,6 +113,10 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(PW,           B(AUTHW),   B(AUTHD),   21, 16 + 3 * PATH, NO, REPLY, NO),
 	R(PW_CHECK,     B(AUTHD),   B(AUTHW),   12, 3 * PATH, NO, NO, NO),
 	R(PW_CHECKED,   B(AUTHW),   B(AUTHD),   1, 1,        NO, REPLY, NO),
+	R(PW_SCRAM,     0,          B(AUTHW),   9, 9,        NO, NO, NO),
+	R(PW_SALT,      0,          B(AUTHD),   9, 9,        NO, REPLY, NO),
+	R(PW_PROOF,     0,          B(AUTHW),   21, 21,      NO, NO, NO),
+	R(PW_PROVED,    0,          B(AUTHD),   5, 5,        NO, REPLY, NO),
 	R(USERS_BEGIN,  B(AUTHW),   B(AUTHD),   4, 4 + 64,   NO, NO, NO),
 	R(USERS_ROW,    B(AUTHW),   B(AUTHD),   2, MAXI,     NO, NO, NO),
 	R(USERS_END,    B(AUTHW),   B(AUTHD),   4, 4,        NO, NO, NO),
@@ -114,6 +126,11 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 
 	R(UNIX_ASK,     B(RELAY) | B(LOGD), MASTER, 5, 4 + 256, NO, NO, NO),
 	R(UNIX,         MASTER,     B(RELAY) | B(LOGD), 5, 1 + TEXT, FD, REPLY, NO),
+
+	R(TICKETS,      B(KEYD),    SECURE,     1, 1 + 3 * 92, NO, NO, NO),
+	R(SIGN_SOCKET,  SECURE,     B(KEYD),    0, 0,        FD, NO, NO),
+	R(SIGN_READY,   B(KEYD),    SECURE,     0, 0,        NO, NO, NO),
+	R(KEY_USED,     SECURE,     B(KEYD),    8, 8 + 64 + 32, NO, NO, NO),
 
 	R(CTL_OPEN,     B(CTL),     MASTER,     1, 1,        NO, NO, NO),
 	R(CTL_OPENED,   MASTER,     B(CTL),     5, 1 + TEXT, FD, REPLY, NO),

@@ -133,9 +133,25 @@ enum ipc_type {
 	IPC_FORKED,       /* reply: u32 pid, or 0 and str complaint */
 	IPC_CHILD_EXIT,   /* u32 pid, u32 wait status */
 
-	/* pop3d - authd */
-	IPC_AUTH,         /* u8 service, str user, str password, str client */
-	IPC_AUTH_ANSWER,  /* u8 status AUTH_, str ticket, str account, str text */
+	/* smtpd, pop3d - authd: SASL (RFC 4422), octets as they are without
+	 * base64; session id = the asker's number of this exchange */
+	IPC_AUTH,         /* u8 service (enum conf_kind), str mechanism, u8 1 if
+	                   * there is an initial response, str response, str
+	                   * client (address:port), u8 flags AUTH_F_, str
+	                   * tls-exporter (RFC 9266) or "", str
+	                   * tls-server-end-point (RFC 5929) or "", str address
+	                   * that a client certificate proves, or "" */
+	IPC_AUTH_STEP,    /* str response: to the challenge of that session id */
+	IPC_AUTH_ABORT,   /* - : the client cancelled, or has gone; no answer */
+	IPC_AUTH_CHALLENGE, /* reply to IPC_AUTH and IPC_AUTH_STEP: str */
+	IPC_AUTH_ANSWER,  /* reply likewise, the last: u8 status AUTH_, str ticket
+	                   * ("" for smtpd), str account, str text */
+	IPC_AUTH_OFFER,   /* from authd, first and when it changes: u8 bits of
+	                   * OFFER_: what can work for every account here */
+
+	/* smtpd - authd */
+	IPC_SENDER_ASK,   /* str account, str address: may it send as this? */
+	IPC_SENDER_ANSWER, /* reply: u8 SENDER_ */
 
 	/* pop3d - master */
 	IPC_SESSION,      /* str ticket; fd: one end of a socketpair */
@@ -146,11 +162,20 @@ enum ipc_type {
 	IPC_PW_UID,       /* u32 uid */
 	IPC_PW,           /* reply: u8 status PW_, str name, u32 uid, u32 gid,
 	                   * str home, str gecos */
-	IPC_PW_CHECK,     /* str users block, str address, str password */
+	IPC_PW_CHECK,     /* str users block, str address, str password, u8
+	                   * service: also to authd -p */
 	IPC_PW_CHECKED,   /* reply: u8 status PW_ */
+	IPC_PW_SCRAM,     /* str users block, str address, u8 service: how does
+	                   * SCRAM-SHA-256 begin for it? */
+	IPC_PW_SALT,      /* reply: u8 status PW_, u32 iterations, str salt; of an
+	                   * account without a verifier such that nobody can tell */
+	IPC_PW_PROOF,     /* str users block, str address, u8 service, str salt,
+	                   * str AuthMessage, str ClientProof (RFC 5802 3) */
+	IPC_PW_PROVED,    /* reply: u8 status PW_, str ServerSignature */
 	IPC_USERS_BEGIN,  /* str users block: a users file follows, anew */
 	IPC_USERS_ROW,    /* u16 n, n x { str address, u32 uid, u32 gid,
-	                   * u64 quota, u8 flags USER_F_, str home } */
+	                   * u64 quota, u8 flags USER_F_, str home,
+	                   * str senders } */
 	IPC_USERS_END,    /* u32 rows in all */
 
 	/* relay - resolver */
@@ -162,6 +187,15 @@ enum ipc_type {
 	/* relay, logd - master */
 	IPC_UNIX_ASK,     /* str path, as named in the configuration */
 	IPC_UNIX,         /* reply: u8 ok, str complaint; fd when ok */
+
+	/* keyd - smtpd, pop3d, relay */
+	IPC_TICKETS,      /* u8 n, n x { str name (16), str AES key (32), str HMAC
+	                   * key (32) }: what to seal with, then what to open too */
+	IPC_SIGN_SOCKET,  /* to keyd; fd: its end of a socketpair over which it is
+	                   * asked to sign, see keyd/sign.h for what passes there */
+	IPC_SIGN_READY,   /* - : that socket is served from now on */
+	IPC_KEY_USED,     /* str tls block, str SHA-256 of the public key (32): the
+	                   * certificate in use from now on has this key */
 
 	/* ctl - master, queued, logd */
 	IPC_CTL_OPEN,     /* u8 role: a channel to it */
@@ -202,6 +236,9 @@ enum { CHILD_F_COMMANDS = 1 /* an account of an "as USER" table */,
 	CHILD_F_DOTLOCK = 2 /* its INBOX is locked through deliver */ };
 enum { ACCOUNT_OK, ACCOUNT_UNKNOWN, ACCOUNT_TEMP };
 enum { AUTH_OK, AUTH_FAIL, AUTH_TEMP, AUTH_IN_USE };
+enum { AUTH_F_TLS = 1 /* nobody could listen */ };
+enum { OFFER_SCRAM = 1, OFFER_EXTERNAL = 2 };
+enum { SENDER_OK, SENDER_FOREIGN, SENDER_TEMP };
 enum { PW_OK, PW_NONE, PW_WRONG, PW_TEMP };
 enum { USER_F_NOLOGIN = 1, USER_F_NOMAIL = 2 };
 enum { ROUTE_F_MX = 1, ROUTE_F_HOST = 2, ROUTE_F_NO_IPV6 = 4 };

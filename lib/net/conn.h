@@ -21,6 +21,7 @@ enum conn_end {
 	CONN_EOF,       /* the peer closed (its sending side at least) */
 	CONN_ERROR,     /* errno tells */
 	CONN_TIMEOUT,   /* the deadline passed */
+	CONN_TLS,       /* no secure connection came about: conn_tls_error() */
 };
 
 struct conn;
@@ -46,6 +47,9 @@ struct conn_ops {
 	void (*drained)(void *arg);
 	/* an outgoing connection is there (conn_connect); may be NULL */
 	void (*connected)(void *arg);
+	/* the handshake of conn_tls_accept or conn_tls_connect is done: whatever
+	 * was said before is void (RFC 3207 section 4.2); may be NULL */
+	void (*secured)(void *arg);
 };
 
 struct conn {

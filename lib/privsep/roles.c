@@ -19,15 +19,17 @@ static const struct role_row rows[ROLE_MAX] = {
 	[ROLE_MASTER] = {
 		"master", "master", NULL, NULL, NULL, ROOT_HOST, CAPS_ALL,
 		false, B(SMTPD) | B(QUEUED) | B(RESOLVER) | B(RELAY) |
-		B(DELIVER) | B(DFORK) | B(AUTHD) | B(AUTHW) | B(LOGD) |
-		B(POP3D) | B(PFORK) | B(CTL), FILES_SOME,
+		B(DELIVER) | B(DFORK) | B(AUTHD) | B(AUTHW) | B(AUTHP) |
+		B(KEYD) | B(LOGD) | B(POP3D) | B(PFORK) | B(CTL), FILES_SOME,
 		"binds listeners, reads nothing",
 		"configuration, folders of mailbox indexes",
 		"the right to start programs" },
 	[ROLE_SMTPD] = {
 		"smtpd", "smtpd", NULL, "smtp", NULL, ROOT_EMPTY, CAPS_NONE,
-		true, B(AUTHD) | B(QUEUED) | B(RESOLVER) | B(LOGD), FILES_MANY,
-		"in: 25, submit.sock", "nothing on disk", "letters in flight" },
+		true, B(AUTHD) | B(QUEUED) | B(RESOLVER) | B(KEYD) | B(LOGD),
+		FILES_MANY,
+		"in: 25, 465, 587, submit.sock", "nothing on disk",
+		"letters and passwords in flight, ticket keys of its role" },
 	[ROLE_QUEUED] = {
 		"queued", "queued", NULL, "queue", NULL, ROOT_SPOOL, CAPS_NONE,
 		true, B(SMTPD) | B(AUTHD) | B(DELIVER) | B(RELAY) | B(LOGD) |
@@ -39,7 +41,7 @@ static const struct role_row rows[ROLE_MAX] = {
 		"out: DNS", "nothing on disk", "a DNS cache" },
 	[ROLE_RELAY] = {
 		"relay", "relay", NULL, "relay", NULL, ROOT_EMPTY, CAPS_NONE,
-		true, B(QUEUED) | B(RESOLVER) | B(LOGD), FILES_SOME,
+		true, B(QUEUED) | B(RESOLVER) | B(KEYD) | B(LOGD), FILES_SOME,
 		"out: SMTP, LMTP", "nothing on disk", "letters in flight" },
 	[ROLE_DELIVER] = {
 		"deliver", "deliver", NULL, "mail", "mail", ROOT_MAIL,
@@ -58,8 +60,8 @@ static const struct role_row rows[ROLE_MAX] = {
 		"one user's rights, a minute long" },
 	[ROLE_AUTHD] = {
 		"authd", "authd", NULL, "auth", NULL, ROOT_EMPTY, CAPS_NONE,
-		true, B(SMTPD) | B(QUEUED) | B(POP3D) | B(AUTHW) | B(LOGD),
-		FILES_FEW,
+		true, B(SMTPD) | B(QUEUED) | B(POP3D) | B(AUTHW) | B(AUTHP) |
+		B(LOGD), FILES_FEW,
 		"none", "nothing on disk: tables come as descriptors",
 		"who exists" },
 	[ROLE_AUTHW] = {
@@ -67,15 +69,26 @@ static const struct role_row rows[ROLE_MAX] = {
 		CAPS_NONE, true, B(AUTHD) | B(LOGD), FILES_FEW,
 		"none (NSS modules: theirs)", "NSS, shadow, users file",
 		"password hashes" },
+	[ROLE_AUTHP] = {
+		"authd-p", "authd", "-p", "pass", "shadow", ROOT_HOST,
+		CAPS_NONE, false, B(AUTHD) | B(LOGD), FILES_FEW,
+		"none (PAM modules: theirs)", "PAM", "passwords in flight" },
+	[ROLE_KEYD] = {
+		"keyd", "keyd", NULL, "key", NULL, ROOT_EMPTY, CAPS_NONE, true,
+		B(SMTPD) | B(RELAY) | B(POP3D) | B(LOGD), FILES_SOME,
+		"none", "nothing on disk: keys come as descriptors",
+		"TLS private keys" },
 	[ROLE_LOGD] = {
 		"logd", "logd", NULL, "log", NULL, ROOT_LOG, CAPS_NONE, true,
 		B(SMTPD) | B(QUEUED) | B(RESOLVER) | B(RELAY) | B(DELIVER) |
-		B(AUTHD) | B(AUTHW) | B(POP3D) | B(CTL), FILES_FEW,
+		B(AUTHD) | B(AUTHW) | B(AUTHP) | B(KEYD) | B(POP3D) | B(CTL),
+		FILES_FEW,
 		"none", "the log", "what happened" },
 	[ROLE_POP3D] = {
 		"pop3d", "pop3d", NULL, "pop", NULL, ROOT_EMPTY, CAPS_NONE,
-		true, B(AUTHD) | B(LOGD), FILES_MANY,
-		"in: 110", "nothing on disk", "plaintext in flight" },
+		true, B(AUTHD) | B(KEYD) | B(LOGD), FILES_MANY,
+		"in: 110, 995", "nothing on disk",
+		"plaintext in flight, ticket keys of its role" },
 	[ROLE_PFORK] = {
 		"pop3d-s", "pop3d", "-s", "pfork", NULL, ROOT_HOST,
 		CAPS_SETID, false, 0, FILES_FEW,

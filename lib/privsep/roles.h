@@ -21,6 +21,8 @@ enum role {
 	ROLE_DUSER,   /* deliver -u: forked by ROLE_DFORK */
 	ROLE_AUTHD,
 	ROLE_AUTHW,   /* authd -w */
+	ROLE_AUTHP,   /* authd -p: PAM, only where a users block wants it */
+	ROLE_KEYD,
 	ROLE_LOGD,
 	ROLE_POP3D,
 	ROLE_PFORK,   /* pop3d -s */
