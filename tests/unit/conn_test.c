@@ -74,7 +74,8 @@ on_ended(void *arg, enum conn_end how)
 }
 
 static const struct conn_ops ops = {
-	on_line, on_line_long, on_octets, on_ended, NULL, NULL
+	.line = on_line, .line_long = on_line_long, .octets = on_octets,
+	.ended = on_ended
 };
 
 static void
