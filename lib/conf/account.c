@@ -10,6 +10,8 @@
 #define USERS(field) offsetof(struct conf_users, field)
 #define DOMAIN(field) offsetof(struct conf_domain, field)
 
+#define PAM_SERVICE "barid" /* a file in /etc/pam.d */
+
 /* -- users ----------------------------------------------------------------- */
 
 /* A path in which %u, %d and %h stand for parts of an address. */
@@ -74,6 +76,68 @@ format_store(struct conf_writer *w, const void *from)
 	conf_put(w, "\n");
 }
 
+static const char *const passwords_words[] = { "shadow", "file", "pam",
+	"dovecot", NULL };
+
+/* passwords shadow|file|pam [SERVICE]|dovecot PATH */
+static void
+parse_passwords(struct conf_parser *p, const struct conf_node *n, void *into)
+{
+	struct conf_users *u = into;
+	size_t end = 2;
+	int what;
+
+	if ((what = conf_choose(p, n, 1, passwords_words)) == -1)
+		return;
+	u->passwords = (enum conf_passwords)what;
+	if (u->passwords == PASSWORDS_PAM && n->nwords > 2) {
+		if (!conf_get_name(p, n, 2, &u->pam))
+			return;
+		end = 3;
+	} else if (u->passwords == PASSWORDS_DOVECOT) {
+		if (!conf_get_path(p, n, 2, &u->dovecot))
+			return;
+		end = 3;
+	}
+	conf_no_more(p, n, end);
+}
+
+static void
+format_passwords(struct conf_writer *w, const void *from)
+{
+	const struct conf_users *u = from;
+
+	conf_put(w, "%spasswords %s", w->indent,
+	    passwords_words[u->passwords]);
+	if (u->pam != NULL)
+		conf_put_word(w, u->pam);
+	if (u->dovecot != NULL)
+		conf_put_word(w, u->dovecot);
+	conf_put(w, "\n");
+}
+
+/* What holds if nothing was said, and what goes with which accounts. */
+static void
+finish_passwords(struct conf_parser *p, const struct conf_node *block,
+    struct conf_users *u)
+{
+	const struct conf_node *n = conf_child(block, "passwords");
+
+	if (n == NULL)
+		u->passwords = u->system ? PASSWORDS_SHADOW : PASSWORDS_FILE;
+	else if (u->system && u->passwords == PASSWORDS_FILE)
+		conf_bad(p, n, 1, "system users have no users file: say "
+		    "shadow, pam or dovecot");
+	else if (!u->system && u->passwords == PASSWORDS_SHADOW)
+		conf_bad(p, n, 1, "shadow knows system users alone: say file "
+		    "or dovecot");
+	else if (!u->system && u->passwords == PASSWORDS_PAM)
+		conf_bad(p, n, 1, "PAM knows system users alone: say file or "
+		    "dovecot");
+	if (u->passwords == PASSWORDS_PAM && u->pam == NULL)
+		u->pam = conf_dup(p->c, PAM_SERVICE);
+}
+
 /* clang-format off */
 const struct conf_row conf_users_rows[] = {
 	{ .name = "system", .type = T_FLAG, .offset = USERS(system),
@@ -85,6 +149,10 @@ const struct conf_row conf_users_rows[] = {
 	{ .name = "store", .type = T_CALL,
 	  .parse = parse_store, .format = format_store, .args = "mbox [PATH]",
 	  .doc = "how mail is kept, and where (%u user, %d domain, %h home)" },
+	{ .name = "passwords", .type = T_CALL,
+	  .parse = parse_passwords, .format = format_passwords,
+	  .args = "shadow|file|pam [SERVICE]|dovecot PATH",
+	  .doc = "who checks them (shadow with system, else file)" },
 	{ .name = "quota", .type = T_SIZE, .offset = USERS(quota),
 	  .max = (uint64_t)1 << 50, .standard = "0", .args = "SIZE",
 	  .doc = "room for one mailbox; 0: no limit" },
@@ -113,6 +181,7 @@ conf_parse_users(struct conf_parser *p, const struct conf_node *n, void *into)
 	if (u.system && u.owner != NULL)
 		conf_bad(p, conf_child(n, "owner"), 0,
 		    "mailboxes of system users belong to those users");
+	finish_passwords(p, n, &u);
 	for (i = 0; i < c->nusers; i++)
 		if (strcmp(c->users[i].name, u.name) == 0)
 			break;

@@ -197,9 +197,6 @@ check_listens(struct conf_parser *p)
 
 	for (i = 0; i < c->nlistens; i++) {
 		n = p->listens[i];
-		if (c->listens[i].kind == LISTEN_POP3 && !c->login_clear)
-			conf_bad(p, n, 1, "nobody could log in: passwords "
-			    "need TLS, which is not part of this release");
 		for (k = 0; k < i; k++) {
 			address = shared_address(&c->listens[i],
 			    &c->listens[k]);
@@ -223,4 +220,5 @@ conf_check(struct conf_parser *p)
 	check_contact(p);
 	check_domains(p);
 	check_listens(p);
+	conf_check_tls(p);
 }

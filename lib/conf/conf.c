@@ -115,10 +115,14 @@ parse_log(struct conf_parser *p, const struct conf_node *n, void *into)
 }
 
 static void
-parse_tls(struct conf_parser *p, const struct conf_node *n, void *into)
+parse_accounts(struct conf_parser *p, const struct conf_node *n, void *into)
 {
-	(void)into;
-	conf_bad(p, n, 0, "TLS is not part of this release");
+	struct conf *c = into;
+
+	conf_no_more(p, n, 1);
+	conf_accounts_default(&c->accounts);
+	conf_rows_parse(p, n, conf_accounts_rows, -1, "accounts",
+	    &c->accounts);
 }
 
 /* -- for tests alone ------------------------------------------------------- */
@@ -211,9 +215,12 @@ const struct conf_row conf_top_rows[] = {
 	{ .name = "include", .type = T_CALL, .flags = ROW_MANY,
 	  .parse = conf_parse_include, .args = "\"PATTERN\"",
 	  .doc = "reads the files that match, in order" },
+	{ .name = "tls", .type = T_CALL, .flags = ROW_MANY | ROW_BLOCK,
+	  .parse = conf_parse_tls, .args = "NAME",
+	  .doc = "a certificate and its key" },
 	{ .name = "listen", .type = T_CALL, .flags = ROW_MANY | ROW_BLOCK,
 	  .parse = conf_parse_listen, .args = "KIND",
-	  .doc = "takes connections: mx, device, pop3" },
+	  .doc = "takes connections: mx, submission, device, pop3" },
 	{ .name = "users", .type = T_CALL, .flags = ROW_MANY | ROW_BLOCK,
 	  .parse = conf_parse_users, .args = "NAME",
 	  .doc = "accounts and their mailboxes" },
@@ -226,6 +233,8 @@ const struct conf_row conf_top_rows[] = {
 	  .parse = conf_parse_route, .doc = "which way letters go" },
 	{ .name = "queue", .type = T_CALL, .flags = ROW_MANY | ROW_BLOCK,
 	  .parse = parse_queue, .doc = "how long and how often it is tried" },
+	{ .name = "accounts", .type = T_CALL, .flags = ROW_MANY | ROW_BLOCK,
+	  .parse = parse_accounts, .doc = "how much one account may send" },
 	{ .name = "dns", .type = T_CALL, .flags = ROW_MANY | ROW_BLOCK,
 	  .parse = parse_dns, .doc = "who is asked for names" },
 	{ .name = "log", .type = T_CALL, .flags = ROW_MANY | ROW_BLOCK,
@@ -244,33 +253,9 @@ const struct conf_row conf_top_rows[] = {
 	  .doc = "mail may be relayed to this host's own addresses" },
 	{ .name = NULL }
 };
-
-/* Known, so that the complaint says more than "not known". */
-static const struct conf_row later_rows[] = {
-	{ .name = "tls", .parse = parse_tls }, { .name = NULL }
-};
 /* clang-format on */
 
 /* -- reading --------------------------------------------------------------- */
-
-/* Takes statements of a later release out of the tree, with a complaint. */
-static struct conf_node *
-take_later(struct conf_parser *p, struct conf_node *first)
-{
-	struct conf_node **at = &first;
-	const struct conf_row *row;
-
-	while (*at != NULL) {
-		row = conf_row_find(later_rows, (*at)->words[0].text);
-		if (row == NULL) {
-			at = &(*at)->next;
-			continue;
-		}
-		row->parse(p, *at, NULL);
-		*at = (*at)->next;
-	}
-	return first;
-}
 
 void
 conf_read_text(struct conf_parser *p, const char *name, struct span text)
@@ -285,7 +270,7 @@ conf_read_text(struct conf_parser *p, const char *name, struct span text)
 		    "the first statement must be: config %d", CONF_VERSION);
 		p->seen_config = true; /* once is enough */
 	}
-	all.first = take_later(p, first);
+	all.first = first;
 	conf_rows_parse(p, &all, conf_top_rows, -1, "barid.conf", p->c);
 }
 
@@ -303,6 +288,7 @@ conf_begin(struct conf_parser *p, struct conf_errors *errors, const char *file)
 	c->arena = private = xcalloc(1, sizeof(*private));
 	conf_rows_default(conf_relay_rows, &c->relay);
 	queue_default(&c->queue);
+	conf_accounts_default(&c->accounts);
 	log_default(&c->log);
 	c->log.facility = conf_dup(c, "mail");
 }

@@ -8,8 +8,9 @@
 
 #include "lib/conf/parser.h"
 
-#define SMTP (1u << LISTEN_MX | 1u << LISTEN_DEVICE)
+#define SMTP (1u << LISTEN_MX | 1u << LISTEN_DEVICE | SUB)
 #define MX   (1u << LISTEN_MX)
+#define SUB  (1u << LISTEN_SUBMISSION)
 #define DEV  (1u << LISTEN_DEVICE)
 #define AT(field) offsetof(struct conf_listen, field)
 
@@ -70,10 +71,22 @@ format_address(struct conf_writer *w, const void *from)
 }
 
 static void
-parse_tls(struct conf_parser *p, const struct conf_node *n, void *into)
+parse_senders(struct conf_parser *p, const struct conf_node *n, void *into)
 {
-	(void)into;
-	conf_bad(p, n, 0, "TLS is not part of this release");
+	static const char *const whose[] = { "own", "any", NULL };
+	struct conf_listen *l = into;
+
+	l->senders_any = conf_choose(p, n, 1, whose) == 1;
+	conf_no_more(p, n, 2);
+}
+
+static void
+format_senders(struct conf_writer *w, const void *from)
+{
+	const struct conf_listen *l = from;
+
+	conf_put(w, "%ssenders %s\n", w->indent,
+	    l->senders_any ? "any" : "own");
 }
 
 static void
@@ -249,9 +262,14 @@ const struct conf_row conf_listen_rows[] = {
 	  .parse = parse_address, .format = format_address,
 	  .args = "ADDRESS, ...",
 	  .doc = "addresses to listen on; all of the host's if not said" },
-	{ .name = "tls", .type = T_CALL, .flags = ROW_MANY, .parse = parse_tls,
-	  .args = "NAME offered|required|immediate",
-	  .doc = "not part of this release" },
+	{ .name = "tls", .type = T_CALL,
+	  .parse = conf_parse_listen_tls, .format = conf_format_listen_tls,
+	  .args = "NAME, ... offered|required|immediate",
+	  .doc = "encryption, with the certificates of these tls blocks" },
+	{ .name = "senders", .type = T_CALL, .kinds = SUB,
+	  .parse = parse_senders, .format = format_senders,
+	  .args = "own|any",
+	  .doc = "whose addresses an account may send from (own)" },
 	{ .name = "size", .type = T_SIZE, .offset = AT(size), .kinds = SMTP,
 	  .min = 65536, .max = (uint64_t)1 << 40, .standard = "50M",
 	  .args = "SIZE", .doc = "the largest letter taken" },
@@ -368,9 +386,9 @@ conf_parse_listen(struct conf_parser *p, const struct conf_node *n, void *into)
 	if ((kind = conf_choose(p, n, 1, kind_names)) == -1 ||
 	    !conf_no_more(p, n, 2))
 		return;
-	if (kind == LISTEN_SUBMISSION || kind == LISTEN_IMAP) {
-		conf_bad(p, n, 1, "\"listen %s\" is not part of this release",
-		    kind_names[kind]);
+	if (kind == LISTEN_IMAP) {
+		conf_bad(p, n, 1, "\"listen imap\" is not part of this "
+		    "release");
 		return;
 	}
 	l.kind = (enum conf_kind)kind;
@@ -392,15 +410,16 @@ conf_parse_listen(struct conf_parser *p, const struct conf_node *n, void *into)
 	add_listen(p, n, &l);
 }
 
-/* whole: else only what keeps its place among the listeners. */
 void
 conf_format_listen(struct conf_writer *w, const struct conf_listen *l,
-    bool whole)
+    enum conf_put_listen what)
 {
 	conf_put(w, "listen %s {\n", conf_kind_name(l->kind));
-	if (whole)
+	if (what == CONF_PUT_WHOLE)
 		conf_rows_format(w, conf_listen_rows, (int)l->kind, l);
 	else
 		conf_put(w, "%sport %u\n", w->indent, l->port);
+	if (what == CONF_PUT_TLS)
+		conf_format_listen_tls(w, l);
 	conf_put(w, "}\n");
 }

@@ -16,6 +16,7 @@
 #define CONF_INCLUDE_MAX     8    /* files that include one another */
 #define CONF_ERRORS_MAX      100  /* more tell nobody anything new */
 #define CONF_LISTENS_MAX     100  /* descriptors that master holds for good */
+#define CONF_TLS_MAX         100  /* files that master looks at */
 #define CONF_RETRY_MAX       nitems(((struct conf_queue *)NULL)->retry_s)
 
 /* -- memory that goes together --------------------------------------------- */
@@ -84,6 +85,8 @@ struct conf_parser {
 	/* the statement of each element, for complaints that come later */
 	const struct conf_node *contact;
 	const struct conf_node **listens, **users, **domains;
+	const struct conf_node **vias; /* with a block, of the route block */
+	size_t nvias;
 };
 
 /*
@@ -231,9 +234,12 @@ void conf_rows_format(struct conf_writer *w, const struct conf_row *rows,
 const struct conf_node *conf_child(const struct conf_node *n,
     const char *name);
 
+void conf_accounts_default(struct conf_accounts *a);
+
 extern const struct conf_row conf_listen_rows[], conf_users_rows[],
     conf_domain_rows[], conf_relay_rows[], conf_queue_rows[], conf_dns_rows[],
-    conf_log_rows[], conf_via_rows[], conf_top_rows[];
+    conf_log_rows[], conf_via_rows[], conf_top_rows[], conf_tls_rows[],
+    conf_accounts_rows[];
 
 /* conf_read_text - one more text, statement by statement; name lives on. */
 void conf_read_text(struct conf_parser *p, const char *name, struct span text);
@@ -252,24 +258,40 @@ struct conf *conf_end(struct conf_parser *p);
 
 void conf_parse_listen(struct conf_parser *p, const struct conf_node *n,
     void *into);
+void conf_parse_tls(struct conf_parser *p, const struct conf_node *n,
+    void *into);
 void conf_parse_users(struct conf_parser *p, const struct conf_node *n,
     void *into);
 void conf_parse_domain(struct conf_parser *p, const struct conf_node *n,
     void *into);
 void conf_parse_route(struct conf_parser *p, const struct conf_node *n,
     void *into);
+/* CONF_PUT_: all of a listener, or what keeps its place among the others, with
+ * the names of its tls blocks or without. */
+enum conf_put_listen { CONF_PUT_PLACE, CONF_PUT_TLS, CONF_PUT_WHOLE };
 void conf_format_listen(struct conf_writer *w, const struct conf_listen *l,
-    bool whole);
+    enum conf_put_listen what);
+/* key: with the path of its key. */
+void conf_format_tls(struct conf_writer *w, const struct conf_tls *t,
+    bool key);
 void conf_format_users(struct conf_writer *w, const struct conf_users *u);
 void conf_format_domain(struct conf_writer *w, const struct conf_domain *d);
 void conf_format_route(struct conf_writer *w, const struct conf_route *r);
 const char *conf_kind_name(enum conf_kind k);
+
+/* The statement "tls" of a listener: in tls.c. */
+void conf_parse_listen_tls(struct conf_parser *p, const struct conf_node *n,
+    void *into);
+void conf_format_listen_tls(struct conf_writer *w, const void *from);
 
 /* The statements of "via ... { }" go into this, then into the route. */
 struct conf_via_options {
 	uint32_t connections;
 	uint16_t port;
 	bool no_ipv6;
+	bool no_dane;
+	enum conf_tls_out tls;
+	char *certificate;
 };
 
 /* conf_relay_target - "relay to" TEXT, which stands in word i, as the way of a
@@ -281,8 +303,10 @@ bool conf_relay_target(struct conf_parser *p, const struct conf_node *n,
 void conf_routes_imply(struct conf *c);
 
 /* conf_finish - when all is read: replaced statements go, implied routes come,
- * names are sorted. conf_check - what only the whole can tell. */
+ * names are sorted. conf_check - what only the whole can tell; conf_check_tls,
+ * of it what has to do with TLS. */
 void conf_finish(struct conf_parser *p);
 void conf_check(struct conf_parser *p);
+void conf_check_tls(struct conf_parser *p);
 
 #endif

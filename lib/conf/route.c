@@ -19,11 +19,35 @@ parse_ipv6(struct conf_parser *p, const struct conf_node *n, void *into)
 	conf_no_more(p, n, 2);
 }
 
+static const char *const tls_words[] = { "opportunistic", "required",
+	"verified", "no", NULL };
+
+static void
+parse_tls(struct conf_parser *p, const struct conf_node *n, void *into)
+{
+	struct conf_via_options *o = into;
+	int tls;
+
+	if ((tls = conf_choose(p, n, 1, tls_words)) != -1)
+		o->tls = (enum conf_tls_out)tls;
+	conf_no_more(p, n, 2);
+}
+
+static void
+parse_dane(struct conf_parser *p, const struct conf_node *n, void *into)
+{
+	static const char *const answers[] = { "on", "off", NULL };
+	struct conf_via_options *o = into;
+
+	o->no_dane = conf_choose(p, n, 1, answers) == 1;
+	conf_no_more(p, n, 2);
+}
+
 static void
 parse_not_yet(struct conf_parser *p, const struct conf_node *n, void *into)
 {
 	(void)into;
-	conf_bad(p, n, 0, "TLS and logins at other hosts are not part of this "
+	conf_bad(p, n, 0, "logins at other hosts are not part of this "
 	    "release");
 }
 
@@ -37,8 +61,14 @@ const struct conf_row conf_via_rows[] = {
 	{ .name = "port", .type = T_PORT, .offset = VIA(port),
 	  .flags = ROW_TEST, .min = 1, .max = 65535, .args = "NUMBER",
 	  .doc = "via mx: the port of all hosts" },
-	{ .name = "tls", .type = T_CALL, .parse = parse_not_yet,
-	  .doc = "not part of this release" },
+	{ .name = "tls", .type = T_CALL, .parse = parse_tls,
+	  .args = "opportunistic|required|verified|no",
+	  .doc = "which encryption the other host must have" },
+	{ .name = "dane", .type = T_CALL, .parse = parse_dane,
+	  .args = "on|off", .doc = "whether TLSA records are heeded (on)" },
+	{ .name = "certificate", .type = T_NAME, .offset = VIA(certificate),
+	  .args = "NAME",
+	  .doc = "the tls block whose certificate is shown when asked for" },
 	{ .name = "auth", .type = T_CALL, .parse = parse_not_yet,
 	  .doc = "not part of this release" },
 	{ .name = NULL }
@@ -170,6 +200,26 @@ add_route(struct conf *c, struct conf_route *r)
 	c->routes[c->nroutes++] = *r;
 }
 
+/* A block that says what cannot be. */
+static void
+check_via(struct conf_parser *p, const struct conf_node *n,
+    const struct conf_via_options *o, const struct conf_route *r)
+{
+	static const char *const words[] = { "tls", "dane", "certificate" };
+	size_t i;
+
+	if (o->port != 0 && r->via != VIA_MX)
+		conf_bad(p, conf_child(n, "port"), 0,
+		    "\"port\" belongs to \"via mx\"; write HOST:PORT");
+	for (i = 0; r->path != NULL && i < nitems(words); i++)
+		if (conf_child(n, words[i]) != NULL)
+			conf_bad(p, conf_child(n, words[i]), 0,
+			    "there is no TLS on the socket of a program here");
+	if (o->tls == TLS_OUT_NO && o->certificate != NULL)
+		conf_bad(p, conf_child(n, "certificate"), 0,
+		    "\"tls no\" and a certificate beside it");
+}
+
 /* One statement of a route block. */
 static void
 parse_one(struct conf_parser *p, const struct conf_node *n)
@@ -183,11 +233,16 @@ parse_one(struct conf_parser *p, const struct conf_node *n)
 	conf_rows_parse(p, n, conf_via_rows, -1, "via", &o);
 	if (r.via == VIA_REFUSE && n->has_block)
 		conf_bad(p, n, i, "\"refuse\" has no block");
-	if (o.port != 0 && r.via != VIA_MX)
-		conf_bad(p, conf_child(n, "port"), 0,
-		    "\"port\" belongs to \"via mx\"; write HOST:PORT");
+	check_via(p, n, &o, &r);
+	if (n->has_block) {
+		p->vias = conf_grow(p->c, p->vias, p->nvias, sizeof(n));
+		p->vias[p->nvias++] = n;
+	}
 	r.connections = o.connections;
 	r.ipv6 = !o.no_ipv6;
+	r.tls = o.tls;
+	r.no_dane = o.no_dane;
+	r.certificate = o.certificate;
 	if (o.port != 0)
 		p->c->mx_port = r.port = o.port;
 	add_route(p->c, &r);
@@ -203,6 +258,8 @@ conf_parse_route(struct conf_parser *p, const struct conf_node *n, void *into)
 	p->c->routes = NULL; /* the last block holds */
 	p->c->nroutes = 0;
 	p->c->mx_port = 0;
+	p->nvias = 0;
+	p->vias = NULL;
 	for (child = n->first; child != NULL; child = child->next)
 		parse_one(p, child);
 }
@@ -293,6 +350,11 @@ conf_format_route(struct conf_writer *w, const struct conf_route *r)
 	if (r->connections > 0)
 		conf_put(w, " connections %u;", r->connections);
 	conf_put(w, " ipv6 %s", r->ipv6 ? "yes" : "no");
+	if (r->path == NULL)
+		conf_put(w, "; tls %s; dane %s", tls_words[r->tls],
+		    r->no_dane ? "off" : "on");
+	if (r->certificate != NULL)
+		conf_put(w, "; certificate %s", r->certificate);
 	if (r->via == VIA_MX && r->port != SMTP_PORT)
 		conf_put(w, "; port %u", r->port);
 	conf_put(w, " }\n");

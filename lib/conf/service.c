@@ -79,6 +79,8 @@ const struct conf_row conf_relay_rows[] = {
 	{ .name = "limit", .type = T_COUNT, .offset = RELAY(limit),
 	  .min = 1, .max = 100000, .standard = "500", .args = "NUMBER",
 	  .doc = "connections at once to all destinations" },
+	{ .name = "ca", .type = T_PATH, .offset = RELAY(ca), .args = "PATH",
+	  .doc = "who vouches for other hosts, PEM; the system's if not said" },
 	{ .name = NULL }
 };
 /* clang-format on */
@@ -197,6 +199,97 @@ const struct conf_row conf_queue_rows[] = {
 	{ .name = "local", .type = T_COUNT, .offset = QUEUE(local),
 	  .min = 1, .max = 1000, .standard = "50", .args = "NUMBER",
 	  .doc = "mailboxes that are written at once" },
+	{ .name = NULL }
+};
+/* clang-format on */
+
+/* -- accounts -------------------------------------------------------------- */
+
+/* NUMBER/hour, NUMBER/day: either or both; 0 is no limit. */
+static void
+parse_limits(struct conf_parser *p, const struct conf_node *n, uint32_t *hour,
+    uint32_t *day)
+{
+	size_t end = conf_list_end(n, 1), i;
+	struct span count, per;
+	uint32_t *into;
+	bool seen[2] = { false, false };
+	uint64_t v;
+
+	if (n->nwords < 2)
+		conf_bad(p, n, 1, "%s wants limits, as in %s 100/hour, "
+		    "500/day", n->words[0].text, n->words[0].text);
+	for (i = 1; i < end; i++) {
+		span_split(span_str(n->words[i].text), '/', &count, &per);
+		into = span_eqstr(per, "hour") ? hour :
+		    span_eqstr(per, "day") ? day : NULL;
+		if (into == NULL || span_u64(count, UINT32_MAX, &v) == -1)
+			conf_bad(p, n, i, "\"%s\" is not NUMBER/hour or "
+			    "NUMBER/day", n->words[i].text);
+		else if (seen[into == day])
+			conf_bad(p, n, i, "a limit by %s stands here twice",
+			    into == day ? "day" : "hour");
+		else {
+			*into = (uint32_t)v;
+			seen[into == day] = true;
+		}
+	}
+	conf_no_more(p, n, end);
+}
+
+static void
+parse_letters(struct conf_parser *p, const struct conf_node *n, void *into)
+{
+	struct conf_accounts *a = into;
+
+	parse_limits(p, n, &a->letters_hour, &a->letters_day);
+}
+
+static void
+parse_recipients(struct conf_parser *p, const struct conf_node *n, void *into)
+{
+	struct conf_accounts *a = into;
+
+	parse_limits(p, n, &a->recipients_hour, &a->recipients_day);
+}
+
+static void
+format_letters(struct conf_writer *w, const void *from)
+{
+	const struct conf_accounts *a = from;
+
+	conf_put(w, "%sletters %u/hour, %u/day\n", w->indent,
+	    a->letters_hour, a->letters_day);
+}
+
+static void
+format_recipients(struct conf_writer *w, const void *from)
+{
+	const struct conf_accounts *a = from;
+
+	conf_put(w, "%srecipients %u/hour, %u/day\n", w->indent,
+	    a->recipients_hour, a->recipients_day);
+}
+
+/* More than a person writes by hand, less than a stolen password is good for. */
+void
+conf_accounts_default(struct conf_accounts *a)
+{
+	*a = (struct conf_accounts){ .letters_hour = 1000,
+		.letters_day = 5000, .recipients_hour = 5000,
+		.recipients_day = 20000 };
+}
+
+/* clang-format off */
+const struct conf_row conf_accounts_rows[] = {
+	{ .name = "letters", .type = T_CALL,
+	  .parse = parse_letters, .format = format_letters,
+	  .args = "NUMBER/hour, NUMBER/day",
+	  .doc = "letters of one account; 0: no limit (1000, 5000)" },
+	{ .name = "recipients", .type = T_CALL,
+	  .parse = parse_recipients, .format = format_recipients,
+	  .args = "NUMBER/hour, NUMBER/day",
+	  .doc = "recipients of one account (5000, 20000)" },
 	{ .name = NULL }
 };
 /* clang-format on */

@@ -21,7 +21,7 @@ test_full(void)
 	if (!check_true(c != NULL))
 		return;
 	check_str(c->host, "mx1.isp.example");
-	check_int(c->nlistens, 3);
+	check_int(c->nlistens, 6);
 	check_int(c->listens[0].size, 40 << 20);
 	check_int(c->listens[0].ndenies, 4);
 	check_str(c->listens[0].denies[1].text, "go away");
@@ -33,8 +33,8 @@ test_full(void)
 	check_int(c->listens[1].limit.count, 100);
 	check_int(c->listens[1].limit.per_s, 3600);
 	check_int(c->listens[2].client_connections, 7);
-	check_str(c->users[1].path, "/var/v mail/%d/%u");
-	check_int(c->users[1].quota, (intmax_t)5 << 30);
+	check_str(c->users[2].path, "/var/v mail/%d/%u");
+	check_int(c->users[2].quota, (intmax_t)5 << 30);
 	check_str(c->domains[0].names.words[1], "home.example");
 	check_str(c->domains[1].aliases_as, "nobody");
 	check_int(c->nroutes, 7);
@@ -48,6 +48,45 @@ test_full(void)
 	check_int(c->queue.warn_s, 5400);
 	check_int(c->log.keep_octets, 100 << 20);
 	check_true(c->log.json && c->log.to == LOG_TO_FILE);
+	conf_free(c);
+}
+
+static void
+test_tls(void)
+{
+	struct conf_errors errors;
+	struct conf *c = parse(full, &errors);
+	const struct conf_route *r;
+
+	check_begin("TLS and accounts");
+	if (!check_true(c != NULL))
+		return;
+	check_int(c->ntls, 3);
+	check_str(c->tls[1].client_ca, "/t/clients.pem");
+	check_true(conf_tls_find(c, "main") == &c->tls[0]);
+	check_true(conf_tls_find(c, "mai") == NULL);
+	check_int(c->listens[0].tls_mode, TLS_OFFERED);
+	check_int(c->listens[1].tls_mode, TLS_NONE);
+	check_int(c->listens[3].kind, LISTEN_SUBMISSION);
+	check_int(c->listens[3].tls_mode, TLS_REQUIRED);
+	check_int(c->listens[3].tls.n, 2);
+	check_str(c->listens[3].tls.words[1], "home");
+	check_true(!c->listens[3].senders_any && c->listens[4].senders_any);
+	check_int(c->listens[4].tls_mode, TLS_IMMEDIATE);
+	check_int(c->listens[5].tls_mode, TLS_IMMEDIATE);
+	check_int(c->users[0].passwords, PASSWORDS_PAM);
+	check_str(c->users[0].pam, "barid");
+	check_str(c->users[1].dovecot, "/run/auth");
+	check_int(c->users[2].passwords, PASSWORDS_FILE);
+	check_str(c->relay.ca, "/etc/ssl/ca.pem");
+	r = &c->routes[5];
+	check_true(r->tls == TLS_OUT_VERIFIED && r->no_dane);
+	check_str(r->certificate, "out");
+	check_true(c->routes[6].tls == TLS_OUT_MAY && !c->routes[6].no_dane);
+	check_int(c->accounts.letters_hour, 10);
+	check_int(c->accounts.letters_day, 5000);
+	check_int(c->accounts.recipients_hour, 0);
+	check_int(c->accounts.recipients_day, 99);
 	conf_free(c);
 }
 
@@ -70,6 +109,14 @@ test_standards(void)
 	check_int(c->listens[0].junk, 20);
 	check_int(c->listens[0].hops, 50);
 	check_int(c->listens[0].workers, 1);
+	check_int(c->listens[0].tls_mode, TLS_NONE);
+	check_int(c->users[0].passwords, PASSWORDS_SHADOW);
+	check_int(c->accounts.letters_hour, 1000);
+	check_int(c->accounts.letters_day, 5000);
+	check_int(c->accounts.recipients_hour, 5000);
+	check_int(c->accounts.recipients_day, 20000);
+	check_true(c->relay.ca == NULL);
+	check_int(c->routes[0].tls, TLS_OUT_MAY);
 	check_int(c->relay.connections, 20);
 	check_int(c->relay.limit, 500);
 	check_int(c->queue.keep_s, 5 * 86400);
@@ -86,6 +133,8 @@ test_standards(void)
 	check_int(c->routes[0].port, 25);
 	conf_free(c);
 }
+
+#define TLS "tls main { cert /c; key /k }\n"
 
 /* HEAD is four lines; what a case adds begins in line 5. */
 static const struct {
@@ -109,12 +158,60 @@ static const struct {
 	{ HEAD "listen mx", "5:1: needs a block: listen KIND" },
 	{ HEAD "listen mx { port 25 { } }", "5:13: has no block" },
 	{ HEAD "listen mx { port 25; tls main offered }",
-	  "5:22: TLS is not part of this release" },
-	{ HEAD "tls main { cert /c; key /k }",
-	  "5:1: TLS is not part of this release" },
-	{ HEAD "listen submission { port 587 }", "5:8: not part of this" },
+	  "5:26: there is no tls block \"main\"" },
+	{ HEAD TLS "listen mx { port 25; tls mian offered }",
+	  "6:26: do you mean \"main\"?" },
+	{ HEAD TLS "listen mx { port 25; tls main, main offered }",
+	  "6:32: main stands here twice" },
+	{ HEAD TLS "listen mx { port 25; tls main }",
+	  "6:26: a word is missing" },
+	{ HEAD TLS "listen mx { port 25; tls main oferred }",
+	  "6:31: do you mean \"offered\"?" },
+	{ HEAD TLS "listen mx { port 25; tls main immediate }",
+	  "6:31: other hosts begin in the clear" },
+	{ HEAD TLS "listen submission { port 587; tls main offered }",
+	  "6:40: always wants encryption" },
+	{ HEAD TLS "listen submission { port 587 }",
+	  "6:8: tls main required, or tls main immediate" },
+	{ HEAD "listen submission { port 587 }", "5:8: and a tls block" },
+	{ HEAD TLS "listen mx { port 25; senders any }",
+	  "6:22: means nothing in listen mx" },
+	{ HEAD TLS "listen submission { port 1; tls main required; "
+	  "senders all }", "6:56: it is one of: own, any" },
+	{ HEAD TLS "listen submission { port 1; tls main required; "
+	  "deny from ::1 }", "6:48: means nothing in listen submission" },
+	{ HEAD "tls main { cert /c }", "5:1: needs the key" },
+	{ HEAD "tls main { key /k }", "5:1: needs a certificate" },
+	{ HEAD "tls main { cert c.pem; key /k }",
+	  "5:17: is not an absolute path" },
+	{ HEAD "tls { cert /c; key /k }", "5:1: a name is missing" },
+	{ HEAD "tls a/b { cert /c; key /k }", "5:5: is not a name" },
 	{ HEAD "listen imap { port 143 }", "5:8: not part of this" },
 	{ HEAD "listen pop3 { port 110 }", "5:8: nobody could log in" },
+	{ HEAD TLS "listen pop3 { port 110 }", "6:8: add tls main required" },
+	{ HEAD "users x { system; passwords file }",
+	  "5:29: no users file: say shadow" },
+	{ HEAD "users x { file /f; passwords shadow }",
+	  "5:30: system users alone" },
+	{ HEAD "users x { file /f; passwords pam }",
+	  "5:30: system users alone" },
+	{ HEAD "users x { file /f; passwords dovecot }",
+	  "5:30: a path is missing" },
+	{ HEAD "users x { system; passwords pam a b }",
+	  "5:35: one word too many" },
+	{ HEAD "accounts { letters 5/minute }", "5:20: NUMBER/hour or" },
+	{ HEAD "accounts { letters 5/hour, 6/hour }",
+	  "5:28: by hour stands here twice" },
+	{ HEAD "accounts { recipients }", "5:12: wants limits" },
+	{ HEAD "route { to any via mx { certificate main } }",
+	  "5:37: there is no tls block" },
+	{ HEAD TLS "route { to any via mx { tls no; certificate main } }",
+	  "6:33: a certificate beside it" },
+	{ HEAD "route { to any via mx { tls verifed } }",
+	  "5:29: do you mean \"verified\"?" },
+	{ HEAD "route { to any via mx { dane no } }", "5:30: do you mean \"on\"?" },
+	{ HEAD "route { to any via lmtp /s { tls required } }",
+	  "5:30: there is no TLS on the socket" },
 	{ HEAD "login clear; listen pop3 { port 110; size 1M }",
 	  "5:38: means nothing in listen pop3" },
 	{ HEAD "listen mx { port 25; size 50X }", "5:27: is not a size" },
@@ -181,7 +278,7 @@ static const struct {
 	  "5:40: a separator is one of" },
 	{ HEAD "domain b.example { users u; catchall me }",
 	  "5:38: is not a mail address" },
-	{ HEAD "route { to any via mx { port 25; tls verified } }",
+	{ HEAD "route { to any via mx { port 25; auth bulk } }",
 	  "5:34: not part of this release" },
 	{ HEAD "route { via mx }", "5:9: begins with" },
 	{ HEAD "route { to any fia mx }", "5:16: do you mean \"via\"?" },
@@ -381,6 +478,7 @@ int
 main(void)
 {
 	test_full();
+	test_tls();
 	test_standards();
 	test_bad();
 	test_test_only();

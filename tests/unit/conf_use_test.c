@@ -68,8 +68,13 @@ test_roles(void)
 	check_true(strstr(buf_str(&b), "spam.example") == NULL);
 	r = conf_parse(buf_span(&b), "m", false, &errors);
 	if (check_true(r != NULL)) {
-		check_int(r->nlistens, 3);
+		check_int(r->nlistens, 6);
 		check_int(r->listens[2].client_connections, 7);
+		check_int(r->ntls, 1);
+		check_str(r->tls[0].name, "home");
+		check_true(r->tls[0].key == NULL);
+		check_int(r->listens[5].tls_mode, TLS_IMMEDIATE);
+		check_int(r->listens[3].tls.n, 0);
 		check_true(r->login_clear);
 		check_int(r->nroutes, 0);
 	}
@@ -84,7 +89,51 @@ test_roles(void)
 		check_int(r->routes[0].port, 2525);
 		check_int(r->mx_port, 2500);
 		check_true(r->allow_loopback && !r->login_clear);
+		check_int(r->ntls, 1);
+		check_str(r->tls[0].name, "out");
 	}
+	conf_free(r);
+	conf_free(c);
+	buf_clear(&b);
+}
+
+/* Nobody but keyd learns where a key lies; keyd learns whom it serves. */
+static void
+test_keys(void)
+{
+	struct buf b = BUF_INIT(1 << 20);
+	struct conf_errors errors;
+	struct conf *c = parse(full, &errors), *r;
+	unsigned role;
+
+	for (role = 1; c != NULL && role < ROLE_MAX; role++) {
+		check_begin(role_name(role));
+		buf_reset(&b);
+		conf_format(c, role, &b);
+		check_int(strstr(buf_str(&b), ".key") != NULL,
+		    role == ROLE_KEYD || role == ROLE_MASTER);
+	}
+	buf_reset(&b);
+	check_begin("what keyd sees");
+	if (c == NULL || conf_format(c, ROLE_KEYD, &b) == -1)
+		return;
+	r = conf_parse(buf_span(&b), "m", false, &errors);
+	if (check_true(r != NULL)) {
+		check_int(r->ntls, 3);
+		check_int(r->nlistens, 6);
+		check_int(r->listens[3].tls.n, 2);
+		check_int(r->listens[3].tls_mode, TLS_REQUIRED);
+		check_int(r->nroutes, 1);
+		check_str(r->routes[0].certificate, "out");
+		check_int(r->nusers, 0);
+	}
+	conf_free(r);
+	buf_reset(&b);
+	check_begin("what the PAM worker sees");
+	conf_format(c, ROLE_AUTHP, &b);
+	r = conf_parse(buf_span(&b), "m", false, &errors);
+	if (check_true(r != NULL) && check_int(r->nusers, 1))
+		check_str(r->users[0].pam, "barid");
 	conf_free(r);
 	conf_free(c);
 	buf_clear(&b);
@@ -210,16 +259,23 @@ files_make(struct files *fs)
 	return true;
 }
 
-/* Loading PATH finds one mistake, and the words for it hold TEXT. */
+/* Loading PATH finds N mistakes, and the words for the first hold TEXT. */
 static void
-check_refused(const char *path, const char *below, const char *text)
+check_refused_many(const char *path, const char *below, size_t n,
+    const char *text)
 {
 	struct conf_errors errors;
 
 	check_true(conf_load(path, below, &errors) == NULL);
-	if (check_int(errors.n, 1))
+	if (check_int(errors.n, n))
 		check_true(strstr(errors.list[0].text, text) != NULL);
 	conf_errors_clear(&errors);
+}
+
+static void
+check_refused(const char *path, const char *below, const char *text)
+{
+	check_refused_many(path, below, 1, text);
 }
 
 static void
@@ -261,6 +317,8 @@ test_refused_files(const struct files *fs)
 	check_begin("paths stay below --test DIR");
 	write_file(part, "b.conf", "log { file /var/log }\n");
 	check_refused(fs->path, fs->dir, "");
+	write_file(part, "b.conf", "tls t { cert /etc/c; key /etc/k }\n");
+	check_refused_many(fs->path, fs->dir, 2, "is not below");
 	check_begin("so does the configuration");
 	write_file(part, "b.conf", "");
 	check_refused(fs->path, part, "not below");
@@ -298,6 +356,7 @@ main(void)
 
 	test_round_trip();
 	test_roles();
+	test_keys();
 	test_match();
 	test_route();
 	test_net();

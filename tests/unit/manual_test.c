@@ -34,7 +34,7 @@ static const struct {
 static const struct conf_row *const tables[] = {
 	conf_top_rows, conf_listen_rows, conf_users_rows, conf_domain_rows,
 	conf_relay_rows, conf_via_rows, conf_queue_rows, conf_dns_rows,
-	conf_log_rows,
+	conf_log_rows, conf_tls_rows, conf_accounts_rows,
 };
 
 static void
