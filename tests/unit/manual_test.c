@@ -143,9 +143,7 @@ test_conf(struct buf *page)
 			check_begin(row->name);
 			snprintf(want, sizeof(want), "\n.It Ic %s",
 			    row->name);
-			/* "tls , auth" share one item */
-			check_true(page_has(page, want) ||
-			    strcmp(row->name, "auth") == 0);
+			check_true(page_has(page, want));
 		}
 	for (rest = buf_span(page); rest.len > 0;) {
 		span_split(rest, '\n', &line, &rest);
