@@ -82,7 +82,7 @@ authd_start(void *arg)
 	struct authd *a = arg;
 
 	nss_init(&a->nss, ask_worker, a, &a->jobs);
-	pool_init(&a->pool, &a->daemon);
+	pool_init(&a->pool, &a->daemon, ROLE_AUTHW);
 	pwcache_init(&a->cache);
 	timer_init(&a->tables, &a->daemon.loop, on_tables_late, a);
 	adopt(a);

@@ -44,6 +44,7 @@ users_keep(struct users *old, size_t n, struct users *to)
 		rows_clear(&to->now);
 		to->loaded = true;
 		to->now = old[i].now;
+		to->scram = old[i].scram;
 		memset(&old[i].now, 0, sizeof(old[i].now));
 	}
 }
@@ -229,15 +230,16 @@ directory_users_begin(struct directory *d, struct span block)
 
 int
 directory_users_row(struct directory *d, struct span address,
-    const struct user_row *row, struct span home)
+    const struct user_row *row, struct span home, struct span senders)
 {
 	struct users *u = users_loading(d);
 
-	return u == NULL ? -1 : rows_add(&u->next, address, row, home);
+	return u == NULL ? -1 : rows_add(&u->next, address, row, home,
+	    senders);
 }
 
 int
-directory_users_end(struct directory *d, uint32_t rows,
+directory_users_end(struct directory *d, uint32_t rows, bool scram,
     const struct users **done)
 {
 	struct users *u = users_loading(d);
@@ -249,6 +251,7 @@ directory_users_end(struct directory *d, uint32_t rows,
 	memset(&u->next, 0, sizeof(u->next));
 	u->loading = false;
 	u->loaded = true;
+	u->scram = scram;
 	*done = u;
 	return 0;
 }

@@ -21,6 +21,7 @@ struct users {
 	char *name;            /* of the block */
 	char *file;            /* NULL: system */
 	bool loaded, loading;
+	bool scram;            /* can work for every row with a password */
 	struct rows now, next;
 };
 
@@ -63,8 +64,8 @@ const struct conf_domain *directory_default(const struct directory *d);
  * the contract. directory_users_end gives false when the count is wrong. */
 int directory_users_begin(struct directory *d, struct span block);
 int directory_users_row(struct directory *d, struct span address,
-    const struct user_row *row, struct span home);
-int directory_users_end(struct directory *d, uint32_t rows,
+    const struct user_row *row, struct span home, struct span senders);
+int directory_users_end(struct directory *d, uint32_t rows, bool scram,
     const struct users **done);
 
 /* directory_aliases - an alias file's descriptor has come; borrowed. Returns
@@ -111,6 +112,10 @@ enum found directory_ids(struct nss *nss, struct job *j, struct user *u);
 
 /* directory_by_uid - the first row with that uid (a walk over all of them). */
 bool directory_by_uid(const struct directory *d, uid_t uid, struct user *out);
+
+/* directory_senders - what the row of an account may send as, commas between; ""
+ * if it has no more than its own address. Borrowed until a table comes. */
+const char *directory_senders(const struct directory *d, struct span account);
 
 /* directory_path - the mailbox of an account, %u %d %h filled in. 0, or -1:
  * too long, or a component that is none. */

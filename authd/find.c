@@ -272,6 +272,18 @@ directory_by_uid(const struct directory *d, uid_t uid, struct user *out)
 	return false;
 }
 
+const char *
+directory_senders(const struct directory *d, struct span account)
+{
+	uint32_t row;
+	size_t i;
+
+	for (i = 0; i < d->nusers; i++)
+		if (table_find(&d->users[i].now.names, account, &row))
+			return rows_senders(&d->users[i].now, row);
+	return "";
+}
+
 /* What stands for a % in a path is one component, or the path is none. */
 static int
 path_add(const struct user *u, char what, char *out, size_t size)

@@ -11,7 +11,7 @@
 #include "lib/mem.h"
 
 /* A USERS_ROW is ended once it holds this much: one more row fits. */
-#define BATCH_OCTETS (IPC_BODY_MAX - 2048)
+#define BATCH_OCTETS (IPC_BODY_MAX - 4096)
 
 /* A read under way. */
 struct reading {
@@ -70,7 +70,8 @@ add_row(void *arg, const struct users_line *line)
 		return "a uid below 1000 is the system's";
 	if (u->text_len > UINT32_MAX / 2)
 		return "the file is too big";
-	if (rows_add(&u->rows, line->address, &row, line->home) == -1)
+	if (rows_add(&u->rows, line->address, &row, line->home,
+	    span_str(line->senders)) == -1)
 		return errno == EEXIST ? "this address is there already" :
 		    "no row can have this name";
 	if (n == u->hash_cap) {
@@ -137,8 +138,9 @@ send_batch(const struct hashed_users *u, struct channel *ch, size_t first)
 
 	for (n = 0; first + n < u->rows.names.n && n < UINT16_MAX &&
 	    octets < BATCH_OCTETS; n++)
-		octets += 25 + table_name(&u->rows.names, first + n).len +
-		    strlen(rows_home(&u->rows, first + n));
+		octets += 29 + table_name(&u->rows.names, first + n).len +
+		    strlen(rows_home(&u->rows, first + n)) +
+		    strlen(rows_senders(&u->rows, first + n));
 	ipc_put_u16(&w, (uint16_t)n);
 	for (i = first; i < first + n; i++) {
 		const struct user_row *row = &u->rows.list[i];
@@ -149,6 +151,7 @@ send_batch(const struct hashed_users *u, struct channel *ch, size_t first)
 		ipc_put_u64(&w, row->quota);
 		ipc_put_u8(&w, row->flags);
 		ipc_put_str(&w, rows_home(&u->rows, i));
+		ipc_put_str(&w, rows_senders(&u->rows, i));
 	}
 	(void)ipc_end(&w);
 	return first + n;
@@ -166,5 +169,6 @@ hashed_send(const struct hashed_users *u, struct channel *ch)
 		at = send_batch(u, ch, at);
 	w = ipc_begin(ch, IPC_USERS_END, 0, 0);
 	ipc_put_u32(&w, (uint32_t)u->rows.names.n);
+	ipc_put_u8(&w, u->scram);
 	(void)ipc_end(&w);
 }

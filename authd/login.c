@@ -194,12 +194,17 @@ check_password(struct login *l)
 	struct authd *a = l->job.authd;
 	struct span texts[3] = { span_str(l->block), span_str(l->address),
 	    span_str(l->password) };
+	struct buf body = pool_body();
+	size_t i;
 
 	if (l->found && pwcache_hit(&a->cache, texts[0], texts[1], texts[2])) {
 		l->job.run = run_account;
 		return run_account(&l->job);
 	}
-	if (pool_ask(&a->pool, IPC_PW_CHECK, 0, texts, on_checked, l) == -1)
+	for (i = 0; i < nitems(texts); i++)
+		pool_str(&body, texts[i]);
+	(void)buf_add_u8(&body, l->service);
+	if (pool_ask(&a->pool, IPC_PW_CHECK, &body, on_checked, l) == -1)
 		return login_answer(l, AUTH_TEMP);
 	l->job.waits++;
 	return false;

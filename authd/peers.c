@@ -196,14 +196,17 @@ bool
 ask_worker(void *arg, struct nss_entry *e)
 {
 	struct authd *a = arg;
-	struct span texts[3] = { span_make(e->name, e->name == NULL ? 0 :
-	    strlen(e->name)), { NULL, 0 }, { NULL, 0 } };
 	struct nss_question *q = xcalloc(1, sizeof(*q));
+	struct buf body = pool_body();
 
 	q->authd = a;
 	q->entry = e;
+	if (e->name == NULL)
+		(void)buf_add_u32(&body, (uint32_t)e->key_uid);
+	else
+		pool_str(&body, span_str(e->name));
 	if (pool_ask(&a->pool, e->name == NULL ? IPC_PW_UID : IPC_PW_NAME,
-	    (uint32_t)e->key_uid, texts, on_pw, q) == -1) {
+	    &body, on_pw, q) == -1) {
 		x_free(&q);
 		return false;
 	}
@@ -232,15 +235,16 @@ on_users_row(void *arg, struct ipc_msg *m)
 	for (; n > 0; n--) {
 		struct span address = ipc_get_span(&rd, USERSFILE_ADDR_MAX);
 		struct user_row row = { 0 };
-		struct span home;
+		struct span home, senders;
 
 		row.uid = ipc_get_u32(&rd);
 		(void)ipc_get_u32(&rd); /* gid: asked for when it is needed */
 		row.quota = ipc_get_u64(&rd);
 		row.flags = ipc_get_u8(&rd);
 		home = ipc_get_span(&rd, USERSFILE_HOME_MAX);
-		if (!ipc_ok(&rd) ||
-		    directory_users_row(&a->dir, address, &row, home) == -1)
+		senders = ipc_get_span(&rd, USERSFILE_SENDERS_MAX);
+		if (!ipc_ok(&rd) || directory_users_row(&a->dir, address,
+		    &row, home, senders) == -1)
 			return -1;
 	}
 	return ipc_at_end(&rd) ? 0 : -1;
@@ -252,11 +256,12 @@ on_users_end(void *arg, struct ipc_msg *m)
 	struct authd *a = arg;
 	struct ipc_reader rd = ipc_reader(m);
 	uint32_t rows = ipc_get_u32(&rd);
+	bool scram = ipc_get_u8(&rd) != 0;
 	const struct users *done;
 	struct event_out e;
 
 	if (!ipc_at_end(&rd) ||
-	    directory_users_end(&a->dir, rows, &done) == -1)
+	    directory_users_end(&a->dir, rows, scram, &done) == -1)
 		return -1;
 	if (done == NULL)
 		return 0;

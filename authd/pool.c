@@ -11,13 +11,7 @@
 static void
 task_free(struct pool_task *t)
 {
-	size_t i;
-
-	for (i = 0; i < nitems(t->texts); i++) {
-		if (t->texts[i] != NULL)
-			explicit_bzero(t->texts[i], strlen(t->texts[i]));
-		x_free(&t->texts[i]);
-	}
+	buf_wipe(&t->body);
 	x_free(&t);
 }
 
@@ -36,7 +30,7 @@ task_pop(struct pool *p)
 static struct channel *
 idle_worker(struct pool *p, unsigned *which)
 {
-	unsigned i, n = daemon_peer_count(p->daemon, ROLE_AUTHW);
+	unsigned i, n = daemon_peer_count(p->daemon, p->role);
 	struct channel *best = NULL;
 
 	for (i = 0; i < n && i < POOL_WORKERS_MAX; i++) {
@@ -44,7 +38,7 @@ idle_worker(struct pool *p, unsigned *which)
 
 		if (p->workers[i].busy)
 			continue;
-		ch = daemon_peer(p->daemon, ROLE_AUTHW, i);
+		ch = daemon_peer(p->daemon, p->role, i);
 		if (ch == NULL || !channel_is_open(ch))
 			continue;
 		if (best != NULL &&
@@ -77,20 +71,17 @@ hand_over(struct pool_task *t, struct channel *ch, unsigned which)
 {
 	struct ipc_writer w;
 	uint32_t request;
-	size_t i;
 
 	t->worker = &t->pool->workers[which];
 	t->worker->busy = true;
 	request = channel_request(ch, POOL_TIMEOUT_MS, on_answer, t);
 	w = ipc_begin(ch, (enum ipc_type)t->type, request, 0);
-	if (t->type == IPC_PW_UID)
-		ipc_put_u32(&w, t->uid);
-	for (i = 0; i < nitems(t->texts) && t->texts[i] != NULL; i++)
-		ipc_put_str(&w, t->texts[i]);
+	ipc_put_octets(&w, buf_span(&t->body));
 	/* Refused only when the channel is lost: then on_answer comes. */
 	(void)ipc_end(&w);
 	if (t->type == IPC_PW_CHECK)
 		channel_flush_secret(ch);
+	buf_wipe(&t->body);
 }
 
 static void
@@ -133,29 +124,42 @@ on_deadline(void *arg)
 }
 
 void
-pool_init(struct pool *p, struct daemon *d)
+pool_init(struct pool *p, struct daemon *d, enum role workers)
 {
 	memset(p, 0, sizeof(*p));
 	p->daemon = d;
+	p->role = workers;
 	p->last = &p->first;
 	timer_init(&p->deadline, &d->loop, on_deadline, p);
 }
 
+struct buf
+pool_body(void)
+{
+	return (struct buf)BUF_INIT(IPC_BODY_MAX);
+}
+
+void
+pool_str(struct buf *body, struct span s)
+{
+	(void)buf_add_u32(body, (uint32_t)s.len);
+	(void)buf_add_span(body, s);
+}
+
 int
-pool_ask(struct pool *p, enum ipc_type type, uint32_t uid,
-    const struct span texts[3], int (*done)(void *, struct ipc_msg *),
-    void *arg)
+pool_ask(struct pool *p, enum ipc_type type, struct buf *body,
+    int (*done)(void *, struct ipc_msg *), void *arg)
 {
 	struct pool_task *t;
-	size_t i;
 
-	if (p->queued >= POOL_QUEUE_MAX)
+	if (p->queued >= POOL_QUEUE_MAX) {
+		buf_wipe(body);
 		return -1;
+	}
 	t = xcalloc(1, sizeof(*t));
 	t->type = (uint16_t)type;
-	t->uid = uid;
-	for (i = 0; i < nitems(t->texts) && texts[i].p != NULL; i++)
-		t->texts[i] = span_dup(texts[i]);
+	t->body = *body;
+	*body = pool_body();
 	t->until_ms = clock_boot_ms() + POOL_TIMEOUT_MS;
 	t->done = done;
 	t->arg = arg;

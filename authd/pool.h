@@ -13,9 +13,8 @@
 
 struct pool_task {
 	struct pool_task *next;
-	uint16_t type;         /* IPC_PW_NAME, IPC_PW_UID, IPC_PW_CHECK */
-	uint32_t uid;
-	char *texts[3];        /* the strs of that type; owned, wiped */
+	uint16_t type;         /* IPC_PW_NAME, IPC_PW_UID, IPC_PW_CHECK ... */
+	struct buf body;       /* of the message; owned, wiped */
 	int64_t until_ms;
 	/* called once, never from within pool_ask; m NULL: no answer */
 	int (*done)(void *arg, struct ipc_msg *m);
@@ -26,6 +25,7 @@ struct pool_task {
 
 struct pool {
 	struct daemon *daemon;
+	enum role role;        /* of its workers */
 	struct pool_task *first, **last;
 	size_t queued;
 	struct pool_worker {
@@ -35,13 +35,17 @@ struct pool {
 	struct timer deadline;
 };
 
-void pool_init(struct pool *p, struct daemon *d);
+void pool_init(struct pool *p, struct daemon *d, enum role workers);
 
-/* pool_ask - asks a worker, now or when one is free. texts: NULL where the type
- * has fewer; copied. Returns 0, or -1: too many wait already. */
-int pool_ask(struct pool *p, enum ipc_type type, uint32_t uid,
-    const struct span texts[3], int (*done)(void *, struct ipc_msg *),
-    void *arg);
+/* pool_body - for what a question's message holds: a str is added by pool_str,
+ * numbers by the buf_add family. */
+struct buf pool_body(void);
+void pool_str(struct buf *body, struct span s);
+
+/* pool_ask - asks a worker, now or when one is free. Takes body. Returns 0, or
+ * -1: too many wait already, and body is wiped. */
+int pool_ask(struct pool *p, enum ipc_type type, struct buf *body,
+    int (*done)(void *, struct ipc_msg *), void *arg);
 
 /* pool_kick - a worker's channel is up: hand out what waits. */
 void pool_kick(struct pool *p);

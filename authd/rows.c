@@ -11,36 +11,39 @@ rows_clear(struct rows *r)
 {
 	table_clear(&r->names);
 	x_free(&r->list);
-	x_free(&r->homes);
+	x_free(&r->texts);
 	memset(r, 0, sizeof(*r));
 }
 
 static uint32_t
-home_add(struct rows *r, struct span home)
+text_add(struct rows *r, struct span text)
 {
 	size_t at;
 
-	if (r->homes_len == 0)
-		r->homes_len = 1; /* offset 0 means none */
-	while (r->homes_len + home.len + 1 > r->homes_cap) {
-		r->homes_cap = r->homes_cap == 0 ? 1024 : r->homes_cap * 2;
-		r->homes = xreallocarray(r->homes, r->homes_cap, 1);
+	if (text.len == 0)
+		return 0; /* which means none */
+	if (r->texts_len == 0)
+		r->texts_len = 1;
+	while (r->texts_len + text.len + 1 > r->texts_cap) {
+		r->texts_cap = r->texts_cap == 0 ? 1024 : r->texts_cap * 2;
+		r->texts = xreallocarray(r->texts, r->texts_cap, 1);
 	}
-	at = r->homes_len;
-	memcpy(r->homes + at, home.p, home.len);
-	r->homes[at + home.len] = '\0';
-	r->homes_len += home.len + 1;
+	at = r->texts_len;
+	memcpy(r->texts + at, text.p, text.len);
+	r->texts[at + text.len] = '\0';
+	r->texts_len += text.len + 1;
 	return (uint32_t)at;
 }
 
 int
 rows_add(struct rows *r, struct span address, const struct user_row *row,
-    struct span home)
+    struct span home, struct span senders)
 {
 	size_t n = r->names.n;
 
 	if (!account_name_ok(address) || home.len > USERSFILE_HOME_MAX ||
-	    n >= USERSFILE_ROWS_MAX || r->homes_len > UINT32_MAX / 2) {
+	    senders.len > USERSFILE_SENDERS_MAX ||
+	    n >= USERSFILE_ROWS_MAX || r->texts_len > UINT32_MAX / 2) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -51,12 +54,19 @@ rows_add(struct rows *r, struct span address, const struct user_row *row,
 		r->list = xreallocarray(r->list, r->cap, sizeof(*r->list));
 	}
 	r->list[n] = *row;
-	r->list[n].home = home.len == 0 ? 0 : home_add(r, home);
+	r->list[n].home = text_add(r, home);
+	r->list[n].senders = text_add(r, senders);
 	return 0;
 }
 
 const char *
 rows_home(const struct rows *r, size_t n)
 {
-	return r->list[n].home == 0 ? "" : r->homes + r->list[n].home;
+	return r->list[n].home == 0 ? "" : r->texts + r->list[n].home;
+}
+
+const char *
+rows_senders(const struct rows *r, size_t n)
+{
+	return r->list[n].senders == 0 ? "" : r->texts + r->list[n].senders;
 }

@@ -16,21 +16,24 @@ struct rows {
 	struct user_row {
 		uint64_t quota; /* octets; 0 none; UINT64_MAX: the block's */
 		uint32_t uid;   /* or UID_OF_OWNER */
-		uint32_t home;  /* offset into homes; 0: none */
+		uint32_t home;  /* offset into texts; 0: none */
+		uint32_t senders; /* likewise */
 		uint8_t flags;  /* USER_F_ */
 	} *list;
 	size_t cap;
-	char *homes;           /* strings with their NUL */
-	size_t homes_len, homes_cap;
+	char *texts;           /* strings with their NUL */
+	size_t texts_len, texts_cap;
 };
 
-/* rows_add - a copy. 0, or -1: errno EEXIST, ENOSPC, or EINVAL (a name or a
- * home that no row may have). */
+/* rows_add - a copy; senders: addresses and @domains, with commas between, that
+ * it may send as. 0, or -1: errno EEXIST, ENOSPC, or EINVAL (a name or a text
+ * that no row may have). */
 int rows_add(struct rows *r, struct span address, const struct user_row *row,
-    struct span home);
+    struct span home, struct span senders);
 void rows_clear(struct rows *r);
 
-/* rows_home - of the n-th row; "" if it has none. */
+/* rows_home, rows_senders - of the n-th row; "" if it has none. */
 const char *rows_home(const struct rows *r, size_t n);
+const char *rows_senders(const struct rows *r, size_t n);
 
 #endif

@@ -234,11 +234,12 @@ on_pw_check(void *arg, struct ipc_msg *m)
 	struct span block = ipc_get_span(&rd, CONF_LABEL_MAX);
 	struct span address = ipc_get_span(&rd, ADDR_PATH_MAX);
 	struct span password = ipc_get_span(&rd, PASSWORD_MAX);
+	uint8_t service = ipc_get_u8(&rd);
 	char text[PASSWORD_MAX + 1];
 	struct ipc_writer w;
 	uint8_t status;
 
-	if (!ipc_at_end(&rd))
+	if (!ipc_at_end(&rd) || service > LISTEN_SUBMIT)
 		return -1;
 	(void)span_copy(password, text, sizeof(text));
 	explicit_bzero((void *)(uintptr_t)password.p, password.len);

@@ -22,6 +22,7 @@ struct hashed_users {
 	struct rows rows;
 	uint32_t *hash_at;     /* of each row: where its hashes begin in text */
 	size_t hash_cap;
+	bool scram;            /* every row that has a hash has SCRAM's too */
 	char *text;            /* hashes with their NUL, an empty one behind */
 	size_t text_len, text_cap;
 	unsigned complaints;

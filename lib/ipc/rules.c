@@ -111,7 +111,7 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(PW_NAME,      B(AUTHD),   B(AUTHW),   4, PATH,     NO, NO, NO),
 	R(PW_UID,       B(AUTHD),   B(AUTHW),   4, 4,        NO, NO, NO),
 	R(PW,           B(AUTHW),   B(AUTHD),   21, 16 + 3 * PATH, NO, REPLY, NO),
-	R(PW_CHECK,     B(AUTHD),   B(AUTHW),   12, 3 * PATH, NO, NO, NO),
+	R(PW_CHECK,     B(AUTHD),   B(AUTHW),   13, 1 + 3 * PATH, NO, NO, NO),
 	R(PW_CHECKED,   B(AUTHW),   B(AUTHD),   1, 1,        NO, REPLY, NO),
 	R(PW_SCRAM,     0,          B(AUTHW),   9, 9,        NO, NO, NO),
 	R(PW_SALT,      0,          B(AUTHD),   9, 9,        NO, REPLY, NO),
@@ -119,10 +119,10 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(PW_PROVED,    0,          B(AUTHD),   5, 5,        NO, REPLY, NO),
 	R(USERS_BEGIN,  B(AUTHW),   B(AUTHD),   4, 4 + 64,   NO, NO, NO),
 	R(USERS_ROW,    B(AUTHW),   B(AUTHD),   2, MAXI,     NO, NO, NO),
-	R(USERS_END,    B(AUTHW),   B(AUTHD),   4, 4,        NO, NO, NO),
+	R(USERS_END,    B(AUTHW),   B(AUTHD),   5, 5,        NO, NO, NO),
 
 	R(ROUTE_ASK,    B(RELAY),   B(RESOLVER), 7, 3 + 4 + 256, NO, NO, NO),
-	R(ROUTE_ANSWER, B(RESOLVER), B(RELAY),  8, MAXI,     NO, REPLY, NO),
+	R(ROUTE_ANSWER, B(RESOLVER), B(RELAY),  9, MAXI,     NO, REPLY, NO),
 
 	R(UNIX_ASK,     B(RELAY) | B(LOGD), MASTER, 5, 4 + 256, NO, NO, NO),
 	R(UNIX,         MASTER,     B(RELAY) | B(LOGD), 5, 1 + TEXT, FD, REPLY, NO),

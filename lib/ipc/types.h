@@ -176,13 +176,16 @@ enum ipc_type {
 	IPC_USERS_ROW,    /* u16 n, n x { str address, u32 uid, u32 gid,
 	                   * u64 quota, u8 flags USER_F_, str home,
 	                   * str senders } */
-	IPC_USERS_END,    /* u32 rows in all */
+	IPC_USERS_END,    /* u32 rows in all, u8 1 if SCRAM can work for every
+	                   * row that has a password */
 
 	/* relay - resolver */
 	IPC_ROUTE_ASK,    /* u8 flags ROUTE_F_, u16 port, str domain or host */
-	IPC_ROUTE_ANSWER, /* u8 status DNS_, u8 secure, str text, u16 n, n x
-	                   * { str host, u16 preference, u8 secure, u8 family
-	                   * (4, 6), 4 or 16 octets }: in the order to try */
+	IPC_ROUTE_ANSWER, /* u8 status DNS_, u8 secure, str text, u8 hosts, hosts
+	                   * x { str name, u16 preference, u8 DANE_, str TLSA
+	                   * base domain, u8 n, n x str TLSA rdata }, u16 n, n x
+	                   * { u8 place of its host, u8 secure, u8 family (4, 6),
+	                   * 4 or 16 octets }: in the order to try */
 
 	/* relay, logd - master */
 	IPC_UNIX_ASK,     /* str path, as named in the configuration */
@@ -241,7 +244,12 @@ enum { OFFER_SCRAM = 1, OFFER_EXTERNAL = 2 };
 enum { SENDER_OK, SENDER_FOREIGN, SENDER_TEMP };
 enum { PW_OK, PW_NONE, PW_WRONG, PW_TEMP };
 enum { USER_F_NOLOGIN = 1, USER_F_NOMAIL = 2 };
-enum { ROUTE_F_MX = 1, ROUTE_F_HOST = 2, ROUTE_F_NO_IPV6 = 4 };
+enum { ROUTE_F_MX = 1, ROUTE_F_HOST = 2, ROUTE_F_NO_IPV6 = 4,
+	ROUTE_F_DANE = 8 /* TLSA records are wanted */ };
+/* What the DNS says of a host's TLS (RFC 7672 section 2.2): nothing; usable
+ * records; records that nobody can use, so that it is encrypted and nothing
+ * proved; forged or not to be had, so that nothing may be sent there now. */
+enum { DANE_NONE, DANE_USABLE, DANE_UNUSABLE, DANE_WAIT };
 enum { CTL_TEXT, CTL_NUMBER, CTL_QID, CTL_TIME };
 
 struct ipc_rule {

@@ -78,13 +78,14 @@ fixture_aliases(struct fixture *f, const char *file, const char *text)
 }
 
 static inline void
-fixture_row(struct fixture *f, const char *address, unsigned flags)
+fixture_row(struct fixture *f, const char *address, unsigned flags,
+    const char *senders)
 {
 	struct user_row row = { .quota = UINT64_MAX, .uid = 20001,
 	    .flags = (uint8_t)flags };
 
 	if (directory_users_row(&f->dir, span_str(address), &row,
-	    span_str("/home/x")) == -1)
+	    span_str("/home/x"), span_str(senders)) == -1)
 		fixture_bad(address);
 }
 
@@ -102,12 +103,13 @@ fixture_init(struct fixture *f, const char *conf, const char *aliases)
 	nss_init(&f->nss, fixture_ask, f, &f->jobs);
 	if (directory_users_begin(&f->dir, span_str("virtual")) == -1)
 		fixture_bad("begin");
-	fixture_row(f, "user1@example.test", 0);
-	fixture_row(f, "user2@example.test", 0);
-	fixture_row(f, "User3@example.test", 0);
-	fixture_row(f, "gone@example.test", USER_F_NOMAIL);
-	fixture_row(f, "everywhere", 0);
-	if (directory_users_end(&f->dir, 5, &done) == -1)
+	fixture_row(f, "user1@example.test", 0, "");
+	fixture_row(f, "user2@example.test", 0,
+	    "Boss@far.example,@third.example");
+	fixture_row(f, "User3@example.test", 0, "");
+	fixture_row(f, "gone@example.test", USER_F_NOMAIL, "");
+	fixture_row(f, "everywhere", 0, "");
+	if (directory_users_end(&f->dir, 5, true, &done) == -1)
 		fixture_bad("end");
 	fixture_aliases(f, "/etc/aliases", aliases);
 }

@@ -56,9 +56,9 @@ take_rows(struct fixture *f)
 	for (i = 0; i < hashed.rows.names.n; i++)
 		if (directory_users_row(&f->dir,
 		    table_name(&hashed.rows.names, i), &hashed.rows.list[i],
-		    span_make(NULL, 0)) == -1)
+		    span_make(NULL, 0), span_make(NULL, 0)) == -1)
 			break;
-	check_int(directory_users_end(&f->dir, USERS, &done), 0);
+	check_int(directory_users_end(&f->dir, USERS, false, &done), 0);
 	printf("taken over in %d ms\n", (int)(clock_boot_ms() - begin));
 }
 

@@ -251,9 +251,9 @@ test_reload(void)
 		return;
 	check_int(directory_users_begin(&f.dir, span_str("fresh")), 0);
 	check_int(directory_users_row(&f.dir, span_str("a@new.test"), &row,
-	    span_make(NULL, 0)), 0);
-	check_int(directory_users_end(&f.dir, 2, &done), -1);
-	check_int(directory_users_end(&f.dir, 1, &done), 0);
+	    span_make(NULL, 0), span_make(NULL, 0)), 0);
+	check_int(directory_users_end(&f.dir, 2, false, &done), -1);
+	check_int(directory_users_end(&f.dir, 1, false, &done), 0);
 	check_str(judge(0, "a", "new.test"), "relay");
 	directory_set(&f.dir, conf);
 	check_str(judge(0, "a", "new.test"), "ok");
