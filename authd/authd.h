@@ -7,7 +7,7 @@
 #define AUTHD_AUTHD_H
 
 #include "authd/directory.h"
-#include "authd/early.h"
+#include "lib/ipc/early.h"
 #include "authd/job.h"
 #include "authd/nss.h"
 #include "authd/pool.h"
