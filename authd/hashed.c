@@ -7,11 +7,15 @@
 
 #include "lib/mail/usersfile.h"
 #include "authd/worker.h"
+#include "lib/buf.h"
 #include "lib/log.h"
+#include "lib/mail/verifier.h"
 #include "lib/mem.h"
 
 /* A USERS_ROW is ended once it holds this much: one more row fits. */
 #define BATCH_OCTETS (IPC_BODY_MAX - 4096)
+
+#define HASH_HEAD 7 /* octets in front of each hash: see password_add */
 
 /* A read under way. */
 struct reading {
@@ -28,7 +32,7 @@ hashed_clear(struct hashed_users *u)
 	if (u->text != NULL)
 		explicit_bzero(u->text, u->text_cap);
 	x_free(&u->text);
-	u->hash_cap = u->text_len = u->text_cap = 0;
+	u->hash_cap = u->text_len = u->text_cap = u->npasswords = 0;
 	u->loaded = false;
 	u->complaints = 0;
 }
@@ -37,7 +41,7 @@ hashed_clear(struct hashed_users *u)
 static void
 text_add(struct hashed_users *u, struct span s)
 {
-	if (u->text_len + s.len + 1 > u->text_cap) {
+	if (s.len > u->text_cap - u->text_len) {
 		size_t cap = (u->text_cap + s.len + 65536) * 2;
 		char *more = xmalloc(cap);
 
@@ -49,10 +53,43 @@ text_add(struct hashed_users *u, struct span s)
 		u->text = more;
 		u->text_cap = cap;
 	}
-	if (s.len > 0)
-		memcpy(u->text + u->text_len, s.p, s.len);
-	u->text[u->text_len + s.len] = '\0';
-	u->text_len += s.len + 1;
+	memcpy(u->text + u->text_len, s.p, s.len);
+	u->text_len += s.len;
+}
+
+/* One password: its scope, its last day, its length, itself with a NUL. */
+static void
+password_add(struct hashed_users *u, const struct users_hash *h)
+{
+	unsigned char head[HASH_HEAD];
+
+	head[0] = (unsigned char)h->scope;
+	put_u32(head + 1, h->until);
+	put_u16(head + 5, (uint16_t)h->text.len);
+	text_add(u, span_make(head, sizeof(head)));
+	text_add(u, h->text);
+	text_add(u, span_make("", 1));
+}
+
+/* A client that has SCRAM may use nothing else: then it must work with every
+ * password of the account, for which they need one salt. */
+static bool
+all_scram(const struct users_line *line)
+{
+	struct verifier v, first;
+	size_t i;
+
+	for (i = 0; i < line->nhashes; i++) {
+		if (verifier_parse(line->hashes[i].text, &v) == -1)
+			return false;
+		if (i == 0)
+			first = v;
+		if (v.iterations != first.iterations ||
+		    !span_eq(span_make(v.salt, v.nsalt),
+		    span_make(first.salt, first.nsalt)))
+			return false;
+	}
+	return true;
 }
 
 static const char *
@@ -81,8 +118,10 @@ add_row(void *arg, const struct users_line *line)
 	}
 	u->hash_at[n] = (uint32_t)u->text_len;
 	for (i = 0; i < line->nhashes; i++)
-		text_add(u, line->hashes[i]);
-	text_add(u, span_make(NULL, 0));
+		password_add(u, &line->hashes[i]);
+	u->npasswords += line->nhashes > 0;
+	if ((line->flags & USER_F_NOLOGIN) == 0 && !all_scram(line))
+		u->scram = false;
 	return NULL;
 }
 
@@ -100,7 +139,8 @@ int
 hashed_read(struct hashed_users *u, int fd, bool has_owner, uid_t uid_min,
     bool loud)
 {
-	struct hashed_users fresh = { .name = u->name, .file = u->file };
+	struct hashed_users fresh = { .name = u->name, .file = u->file,
+	    .scram = true };
 	struct reading rd = { &fresh, has_owner, loud, uid_min };
 	struct users_sink sink = { add_row, bad_line, &rd };
 
@@ -120,14 +160,60 @@ hashed_read(struct hashed_users *u, int fd, bool has_owner, uid_t uid_min,
 	return 0;
 }
 
-const char *
-hashed_find(const struct hashed_users *u, struct span address)
+static struct hashed_walk
+walk_row(const struct hashed_users *u, size_t row)
+{
+	size_t end = row + 1 < u->rows.names.n ? u->hash_at[row + 1] :
+	    u->text_len;
+
+	return (struct hashed_walk){ span_make(u->text + u->hash_at[row],
+	    end - u->hash_at[row]) };
+}
+
+bool
+hashed_find(const struct hashed_users *u, struct span address,
+    struct hashed_walk *out)
 {
 	uint32_t row;
 
+	*out = (struct hashed_walk){ { NULL, 0 } };
 	if (!table_find(&u->rows.names, address, &row))
-		return NULL;
-	return u->text + u->hash_at[row];
+		return false;
+	*out = walk_row(u, row);
+	return out->rest.len > 0;
+}
+
+/* From a place that the name alone decides, on to one that has a password. */
+bool
+hashed_model(const struct hashed_users *u, uint64_t place,
+    struct hashed_walk *out)
+{
+	size_t n = u->rows.names.n, i, row;
+
+	*out = (struct hashed_walk){ { NULL, 0 } };
+	if (u->npasswords == 0)
+		return false;
+	for (i = 0; i < n; i++) {
+		row = (size_t)((place + i) % n);
+		*out = walk_row(u, row);
+		if (out->rest.len > 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+hashed_next(struct hashed_walk *w, struct hashed_one *out)
+{
+	const char *p = w->rest.p;
+
+	if (w->rest.len < HASH_HEAD)
+		return false;
+	out->scope = (unsigned char)p[0];
+	out->until = get_u32(p + 1);
+	out->text = span_make(p + HASH_HEAD, get_u16(p + 5));
+	w->rest = span_from(w->rest, HASH_HEAD + out->text.len + 1);
+	return true;
 }
 
 static size_t

@@ -1,7 +1,8 @@
 /*
  * authd/password.c - is this the password? In authd -w. Whether an account is
  * missing, locked, or has another password shows neither in the answer nor in
- * the time that it took.
+ * the time that it took: a name that nobody has is taken for some account of the
+ * same file, always the same, and its passwords are tried.
  */
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -11,6 +12,8 @@
 
 #include "authd/worker.h"
 #include "lib/clock.h"
+#include "lib/mail/usersfile.h"
+#include "lib/mail/verifier.h"
 #include "lib/log.h"
 
 #define SPENT_FALLBACK "$6$barid.no.account" /* sha512crypt */
@@ -44,22 +47,59 @@ spend(struct worker *w, const char *setting, const char *password)
 
 /* -- accounts of a users file -- */
 
+static bool
+verifier_fits(const struct verifier *v, const char *password)
+{
+	struct verifier made;
+	bool fits = verifier_make(&made, span_str(password),
+	    span_make(v->salt, v->nsalt), v->iterations) == 0 &&
+	    verifier_same_keys(&made, v);
+
+	explicit_bzero(&made, sizeof(made));
+	return fits;
+}
+
+static bool
+one_fits(struct worker *w, const struct hashed_one *one, const char *password)
+{
+	struct verifier v;
+	bool fits;
+
+	if (verifier_parse(one->text, &v) == -1)
+		return hash_fits(w, one->text.p, password);
+	fits = verifier_fits(&v, password);
+	explicit_bzero(&v, sizeof(v));
+	return fits;
+}
+
+bool
+hashed_usable(const struct hashed_one *one, uint8_t service)
+{
+	if (one->scope != 0 && (one->scope & USERS_SCOPE(service)) == 0)
+		return false;
+	return one->until == USERSFILE_NO_UNTIL ||
+	    clock_now_s() / DAY_S <= one->until;
+}
+
+/* Passwords that are out of scope or date are tried all the same: what is left
+ * of an account is not to be seen in the time. */
 static uint8_t
 check_file(struct worker *w, const struct hashed_users *u,
-    struct span address, const char *password)
+    struct span address, const char *password, uint8_t service)
 {
-	const char *hash = hashed_find(u, address);
-	bool any = false;
+	struct hashed_walk walk;
+	struct hashed_one one;
+	bool known = hashed_find(u, address, &walk);
 
 	if (!u->loaded)
 		return PW_TEMP;
-	for (; hash != NULL && *hash != '\0'; hash += strlen(hash) + 1) {
-		any = true;
-		if (hash_fits(w, hash, password))
+	if (!known && !hashed_model(u, secret_place(&w->secret, address),
+	    &walk))
+		spend(w, SPENT_FALLBACK, password);
+	while (hashed_next(&walk, &one))
+		if (one_fits(w, &one, password) && known &&
+		    hashed_usable(&one, service))
 			return PW_OK;
-	}
-	if (!any) /* as the first account of that file would cost */
-		spend(w, u->text_len > 1 ? u->text : SPENT_FALLBACK, password);
 	return PW_WRONG;
 }
 
@@ -128,22 +168,30 @@ check_system(struct worker *w, struct span address, const char *password)
 	return fits ? PW_OK : PW_WRONG;
 }
 
-uint8_t
-password_check(struct worker *w, struct span block, struct span address,
-    const char *password)
+const struct hashed_users *
+worker_users(const struct worker *w, struct span block)
 {
-	uint8_t status = PW_WRONG;
 	size_t i;
 
 	for (i = 0; i < w->nusers; i++)
 		if (span_eqstr(block, w->users[i].name))
-			break;
-	if (i == w->nusers)
+			return &w->users[i];
+	return NULL;
+}
+
+uint8_t
+password_check(struct worker *w, struct span block, struct span address,
+    const char *password, uint8_t service)
+{
+	const struct hashed_users *u = worker_users(w, block);
+	uint8_t status = PW_WRONG;
+
+	if (u == NULL)
 		spend(w, SPENT_FALLBACK, password);
-	else if (w->users[i].file == NULL)
+	else if (u->passwords == PASSWORDS_SHADOW)
 		status = check_system(w, address, password);
 	else
-		status = check_file(w, &w->users[i], address, password);
+		status = check_file(w, u, address, password, service);
 	explicit_bzero(&w->crypt, sizeof(w->crypt));
 	return status;
 }

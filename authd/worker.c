@@ -108,6 +108,7 @@ adopt(struct worker *w)
 		}
 		u->name = xstrdup(c->users[i].name);
 		u->file = file == NULL ? NULL : xstrdup(file);
+		u->passwords = c->users[i].passwords;
 	}
 	for (k = 0; k < nold; k++) {
 		hashed_clear(&old[k]);
@@ -121,7 +122,10 @@ adopt(struct worker *w)
 static void
 worker_start(void *arg)
 {
-	adopt(arg);
+	struct worker *w = arg;
+
+	secret_init(&w->secret);
+	adopt(w);
 }
 
 static int
@@ -243,7 +247,7 @@ on_pw_check(void *arg, struct ipc_msg *m)
 		return -1;
 	(void)span_copy(password, text, sizeof(text));
 	explicit_bzero((void *)(uintptr_t)password.p, password.len);
-	status = password_check(arg, block, address, text);
+	status = password_check(arg, block, address, text, service);
 	explicit_bzero(text, sizeof(text));
 	w = ipc_reply_begin(m->ch, m, IPC_PW_CHECKED);
 	ipc_put_u8(&w, status);
@@ -273,6 +277,8 @@ worker_main(void)
 		{ IPC_PW_NAME,  on_pw_name },
 		{ IPC_PW_UID,   on_pw_uid },
 		{ IPC_PW_CHECK, on_pw_check },
+		{ IPC_PW_SCRAM, on_pw_scram },
+		{ IPC_PW_PROOF, on_pw_proof },
 		IPC_HANDLERS_END
 	};
 	static const struct daemon_peer peers[] = {

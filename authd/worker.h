@@ -7,8 +7,9 @@
 
 #include <crypt.h>
 
-#include "authd/early.h"
+#include "lib/ipc/early.h"
 #include "authd/rows.h"
+#include "authd/secret.h"
 #include "lib/ipc/daemon.h"
 
 /* Complaints about one file that are logged one by one. */
@@ -18,12 +19,14 @@
 struct hashed_users {
 	char *name;            /* of the block */
 	char *file;            /* NULL: system accounts */
+	enum conf_passwords passwords;
 	bool loaded;
 	struct rows rows;
 	uint32_t *hash_at;     /* of each row: where its hashes begin in text */
 	size_t hash_cap;
-	bool scram;            /* every row that has a hash has SCRAM's too */
-	char *text;            /* hashes with their NUL, an empty one behind */
+	bool scram;            /* SCRAM works with every password here */
+	size_t npasswords;     /* rows that have one */
+	char *text;            /* the hashes of one row behind another's */
 	size_t text_len, text_cap;
 	unsigned complaints;
 };
@@ -34,6 +37,9 @@ struct worker {
 	struct hashed_users *users; /* in the order of conf->users */
 	size_t nusers;
 	struct crypt_data crypt;
+	struct secret secret;
+	unsigned checks;       /* since the start: see worker.c */
+	int64_t started_ms;
 };
 
 /* worker.c - the life of authd -w; returns the exit status. */
@@ -46,7 +52,15 @@ int worker_main(void);
  * costs one crypt(3) of the kind that is usual there, and is PW_WRONG too.
  */
 uint8_t password_check(struct worker *w, struct span block,
-    struct span address, const char *password);
+    struct span address, const char *password, uint8_t service);
+
+/* worker_users - the block of that name, or NULL. */
+const struct hashed_users *worker_users(const struct worker *w,
+    struct span block);
+
+/* scram.c: the two steps in which a password is proved and never told. */
+int on_pw_scram(void *arg, struct ipc_msg *m);
+int on_pw_proof(void *arg, struct ipc_msg *m);
 
 /* hashed.c */
 void hashed_clear(struct hashed_users *u);
@@ -56,9 +70,27 @@ void hashed_clear(struct hashed_users *u);
 int hashed_read(struct hashed_users *u, int fd, bool has_owner, uid_t uid_min,
     bool loud);
 
-/* hashed_find - the first hash of an account; the next lies behind its NUL, an
- * empty one ends them. NULL: no such account. */
-const char *hashed_find(const struct hashed_users *u, struct span address);
+/* The passwords of one account, one after the other; they borrow. */
+struct hashed_walk { struct span rest; };
+struct hashed_one {
+	struct span text;      /* a NUL stands behind it */
+	unsigned scope;        /* USERS_SCOPEs; 0: everything */
+	uint32_t until;        /* its last day, or USERSFILE_NO_UNTIL */
+};
+
+/* hashed_find - false, and nothing to walk over: no account, or no password. */
+bool hashed_find(const struct hashed_users *u, struct span address,
+    struct hashed_walk *out);
+
+/* hashed_model - the account that a name which nobody has is taken for, so that
+ * it costs what accounts here cost: the same for the same place. false: no
+ * account of this file has a password. */
+bool hashed_model(const struct hashed_users *u, uint64_t place,
+    struct hashed_walk *out);
+bool hashed_next(struct hashed_walk *w, struct hashed_one *out);
+
+/* hashed_usable - today, by this service (enum conf_kind)? */
+bool hashed_usable(const struct hashed_one *one, uint8_t service);
 
 /* hashed_send - all rows, without hashes, to authd. */
 void hashed_send(const struct hashed_users *u, struct channel *ch);

@@ -3,6 +3,7 @@
  * with its number and left out; the rest stands.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,7 +12,9 @@
 #include "lib/ipc/types.h"
 #include "lib/mail/addr.h"
 
-enum { F_ADDRESS, F_HASHES, F_UID, F_QUOTA, F_FLAGS, F_MAX };
+#define FORM "not of the form address : hash : uid : quota : flags"
+
+enum { F_UID, F_QUOTA, F_FLAGS, F_MAX }; /* behind the hashes */
 
 bool
 account_name_ok(struct span name)
@@ -53,33 +56,25 @@ parse_address(struct span in, struct users_line *out)
 	return NULL;
 }
 
-static bool
-hash_chars_ok(struct span h)
-{
-	size_t i;
-
-	for (i = 0; i < h.len; i++)
-		if (h.p[i] <= ' ' || h.p[i] > '~')
-			return false;
-	return h.len <= USERSFILE_HASH_MAX;
-}
-
 static const char *
-parse_hashes(struct span in, struct users_line *out)
+parse_hashes(struct span *rest, struct users_line *out)
 {
-	struct span rest = in, h;
+	const char *complaint = NULL;
+	struct users_hash h;
 
-	while (span_next(&rest, ',', &h)) {
-		h = span_trim(h);
-		if (h.len == 0 || *h.p == '*' || *h.p == '!')
-			continue; /* locked, as in shadow(5) */
-		if (*h.p != '$' || !hash_chars_ok(h))
-			return "a hash that crypt(3) does not know";
-		if (out->nhashes == USERSFILE_HASHES)
+	for (;;) {
+		int rv = users_hash_parse(rest, &h, &complaint);
+
+		if (rv == -1)
+			return complaint;
+		if (rv == 1 && out->nhashes == USERSFILE_HASHES)
 			return "too many hashes";
-		out->hashes[out->nhashes++] = h;
+		if (rv == 1)
+			out->hashes[out->nhashes++] = h;
+		if (rest->len == 0 || *rest->p != ',')
+			return NULL;
+		*rest = span_from(*rest, 1);
 	}
-	return NULL;
 }
 
 static const char *
@@ -115,16 +110,49 @@ parse_quota(struct span in, struct users_line *out)
 	return NULL;
 }
 
+/* An address without quotes, or @domain: what MAIL may say, and From. */
+static const char *
+add_sender(struct span in, struct users_line *out)
+{
+	char text[ADDR_TEXT], domain[ADDR_DOMAIN_TEXT];
+	size_t used = strlen(out->senders), room = sizeof(out->senders) - used;
+	struct addr a;
+	int n;
+
+	if (in.len > 0 && *in.p == '@') {
+		if (domain_canon(span_from(in, 1), domain) == -1)
+			return "sender= without a domain behind the @";
+		n = snprintf(out->senders + used, room, "%s@%s",
+		    used == 0 ? "" : ",", domain);
+	} else {
+		if (addr_parse_mailbox(in, &a) == -1 || a.literal ||
+		    span_find(in, '"') != -1)
+			return "sender= is no user@domain and no @domain";
+		in = addr_canon(&a, text);
+		n = snprintf(out->senders + used, room, "%s%.*s",
+		    used == 0 ? "" : ",", SPAN_ARG(in));
+	}
+	if (n < 0 || (size_t)n >= room ||
+	    ++out->nsenders > USERSFILE_SENDERS)
+		return "too many sender=";
+	return NULL;
+}
+
 static const char *
 parse_flags(struct span in, struct users_line *out)
 {
+	const char *complaint;
 	struct span rest = in, f;
 
 	while (span_next(&rest, ',', &f)) {
 		f = span_trim(f);
 		if (f.len == 0)
 			continue;
-		if (span_eqstr(f, "nologin")) {
+		if (span_prefix(f, "sender=")) {
+			complaint = add_sender(span_from(f, 7), out);
+			if (complaint != NULL)
+				return complaint;
+		} else if (span_eqstr(f, "nologin")) {
 			out->flags |= USER_F_NOLOGIN;
 		} else if (span_eqstr(f, "nomail")) {
 			out->flags |= USER_F_NOMAIL;
@@ -132,19 +160,45 @@ parse_flags(struct span in, struct users_line *out)
 		    f.len - 5 <= USERSFILE_HOME_MAX) {
 			out->home = span_from(f, 5);
 		} else {
-			return "a flag that is not nologin, nomail or "
-			    "home=/path";
+			return "a flag that is not nologin, nomail, home=/path "
+			    "or sender=";
 		}
 	}
 	return NULL;
+}
+
+/* uid, quota and flags: what stands behind the hashes, a colon in front. */
+static const char *
+parse_tail(struct span rest, struct users_line *out)
+{
+	struct span field[F_MAX] = { { NULL, 0 } };
+	const char *complaint;
+	size_t n;
+
+	for (n = 0; n < F_MAX && rest.len > 0; n++) {
+		ssize_t colon;
+
+		rest = span_from(rest, 1);
+		colon = span_find(rest, ':');
+		field[n] = colon == -1 ? rest :
+		    span_make(rest.p, (size_t)colon);
+		rest = span_from(rest, field[n].len);
+		field[n] = span_trim(field[n]);
+	}
+	if (rest.len > 0)
+		return FORM;
+	if ((complaint = parse_uid(field[F_UID], out)) == NULL &&
+	    (complaint = parse_quota(field[F_QUOTA], out)) == NULL)
+		complaint = parse_flags(field[F_FLAGS], out);
+	return complaint;
 }
 
 int
 users_line_parse(struct span line, struct users_line *out,
     const char **complaint)
 {
-	struct span rest = span_trim(line), field[F_MAX] = { { NULL, 0 } };
-	size_t n = 0;
+	struct span rest = span_trim(line), address;
+	ssize_t colon;
 
 	memset(out, 0, sizeof(*out));
 	out->uid = USERSFILE_NO_UID;
@@ -155,24 +209,15 @@ users_line_parse(struct span line, struct users_line *out,
 		*complaint = "a NUL octet";
 		return -1;
 	}
-	for (; n < F_MAX && rest.p != NULL; n++) {
-		bool more = span_find(rest, ':') != -1;
-
-		span_split(rest, ':', &field[n], &rest);
-		field[n] = span_trim(field[n]);
-		if (!more)
-			rest.p = NULL;
-	}
-	if (n < 2 || rest.p != NULL) {
-		*complaint = "not of the form "
-		    "address : hash : uid : quota : flags";
+	if ((colon = span_find(rest, ':')) == -1) {
+		*complaint = FORM;
 		return -1;
 	}
-	if ((*complaint = parse_address(field[F_ADDRESS], out)) != NULL ||
-	    (*complaint = parse_hashes(field[F_HASHES], out)) != NULL ||
-	    (*complaint = parse_uid(field[F_UID], out)) != NULL ||
-	    (*complaint = parse_quota(field[F_QUOTA], out)) != NULL ||
-	    (*complaint = parse_flags(field[F_FLAGS], out)) != NULL)
+	address = span_trim(span_make(rest.p, (size_t)colon));
+	rest = span_from(rest, (size_t)colon + 1);
+	if ((*complaint = parse_address(address, out)) != NULL ||
+	    (*complaint = parse_hashes(&rest, out)) != NULL ||
+	    (*complaint = parse_tail(rest, out)) != NULL)
 		return -1;
 	return 1;
 }
