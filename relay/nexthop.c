@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -118,6 +119,12 @@ is_ours(const struct address *a)
 	return bind_tells(a->ss.ss_family) && can_bind(&a->ss, a->len);
 }
 
+static unsigned
+preference(const struct session *s, size_t i)
+{
+	return s->hosts[s->addrs[i].host].preference;
+}
+
 /*
  * RFC 5321 section 5.1: hosts that are no better than ourselves are left out. A
  * smarthost or LMTP host on this machine is the admin's own wish, unless it
@@ -133,21 +140,57 @@ drop_ours(struct session *s)
 	size_t i, n = 0;
 
 	for (i = 0; i < s->naddrs && !may; i++)
-		if (s->addrs[i].preference < cut && is_ours(&s->addrs[i]))
-			cut = s->addrs[i].preference;
+		if (preference(s, i) < cut && is_ours(&s->addrs[i]))
+			cut = preference(s, i);
 	for (i = 0; i < s->naddrs; i++)
-		if (s->addrs[i].preference < cut &&
-		    !is_unspecified(&s->addrs[i]))
+		if (preference(s, i) < cut && !is_unspecified(&s->addrs[i]))
 			s->addrs[n++] = s->addrs[i];
 	s->naddrs = n;
 }
 
 /* -- addresses -------------------------------------------------------------*/
 
+/* The n records behind the head of a host; they live as long as the session. */
+static int
+tlsa_read(struct mailhost *h, size_t n, struct ipc_reader *rd)
+{
+	size_t len = 0, i;
+	struct span one;
+
+	h->tlsa = xcalloc(n + 1, sizeof(*h->tlsa));
+	h->octets = xmalloc(NEXTHOP_TLSA_MAX);
+	for (i = 0; i < n; i++) {
+		one = ipc_get_span(rd, NEXTHOP_TLSA_MAX);
+		if (!ipc_ok(rd) || one.len > NEXTHOP_TLSA_MAX - len)
+			return -1;
+		memcpy(h->octets + len, one.p, one.len);
+		h->tlsa[h->ntlsa++] = span_make(h->octets + len, one.len);
+		len += one.len;
+	}
+	return 0;
+}
+
+static int
+host_read(struct mailhost *h, struct ipc_reader *rd)
+{
+	struct span name = ipc_get_span(rd, 255), base;
+	size_t n;
+
+	h->preference = ipc_get_u16(rd);
+	h->dane = ipc_get_u8(rd);
+	base = ipc_get_span(rd, 255);
+	n = ipc_get_u8(rd);
+	if (!ipc_ok(rd) || h->dane > DANE_WAIT ||
+	    (h->dane == DANE_USABLE) != (n > 0) ||
+	    span_copy(name, h->name, sizeof(h->name)) == -1 ||
+	    span_copy(base, h->base, sizeof(h->base)) == -1)
+		return -1;
+	return n > 0 ? tlsa_read(h, n, rd) : 0;
+}
+
 /* in6: v4 as ::ffff:a.b.c.d */
 static void
-addr_add(struct session *s, struct span host, uint16_t preference,
-    const struct in6_addr *in6)
+addr_add(struct session *s, uint8_t host, const struct in6_addr *in6)
 {
 	struct address *a = &s->addrs[s->naddrs];
 	struct sockaddr_in *four = (struct sockaddr_in *)&a->ss;
@@ -156,9 +199,7 @@ addr_add(struct session *s, struct span host, uint16_t preference,
 	if (s->naddrs == NEXTHOP_ADDRS_MAX)
 		return;
 	memset(a, 0, sizeof(*a));
-	if (span_copy(host, a->host, sizeof(a->host)) == -1)
-		return;
-	a->preference = preference;
+	a->host = host;
 	if (IN6_IS_ADDR_V4MAPPED(in6)) {
 		four->sin_family = AF_INET;
 		four->sin_port = htons(s->hop.port);
@@ -222,23 +263,27 @@ static int
 route_read(struct session *s, struct ipc_reader *rd)
 {
 	struct in6_addr in6;
-	struct span host, octets;
-	uint16_t preference, n;
-	uint8_t family;
+	struct span octets;
+	uint16_t n = ipc_get_u8(rd);
+	uint8_t family, host;
 
+	if (!ipc_ok(rd) || n > NEXTHOP_HOSTS_MAX)
+		return -1;
+	for (; n > 0; n--)
+		if (host_read(&s->hosts[s->nhosts++], rd) == -1)
+			return -1;
 	for (n = ipc_get_u16(rd); n > 0 && ipc_ok(rd); n--) {
-		host = ipc_get_span(rd, 255);
-		preference = ipc_get_u16(rd);
+		host = ipc_get_u8(rd);
 		ipc_get_u8(rd);
 		family = ipc_get_u8(rd);
 		octets = ipc_get_octets(rd, family == 6 ? 16 : 4);
-		if (!ipc_ok(rd))
+		if (!ipc_ok(rd) || host >= s->nhosts)
 			return -1;
 		memset(&in6, 0, sizeof(in6));
 		in6.s6_addr[10] = in6.s6_addr[11] = 0xff;
 		memcpy(in6.s6_addr + (family == 6 ? 0 : 12), octets.p,
 		    octets.len);
-		addr_add(s, host, preference, &in6);
+		addr_add(s, host, &in6);
 	}
 	return ipc_at_end(rd) ? 0 : -1;
 }
@@ -345,13 +390,34 @@ read_literal(const char *host, struct in6_addr *in6)
 	    literal_parse(span_str(text), in6) == 0;
 }
 
+const struct mailhost *
+nexthop_host(const struct session *s)
+{
+	return &s->hosts[s->addrs[s->at].host];
+}
+
+void
+nexthop_clear(struct session *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->nhosts; i++) {
+		free(s->hosts[i].tlsa);
+		free(s->hosts[i].octets);
+	}
+	x_free(&s->hosts);
+	x_free(&s->addrs);
+	s->nhosts = s->naddrs = 0;
+}
+
 void
 nexthop_ask(struct session *s)
 {
 	struct in6_addr in6;
 
+	s->hosts = xcalloc(NEXTHOP_HOSTS_MAX, sizeof(*s->hosts));
 	s->addrs = xcalloc(NEXTHOP_ADDRS_MAX, sizeof(*s->addrs));
-	s->naddrs = s->at = 0;
+	s->nhosts = s->naddrs = s->at = 0;
 	if (s->hop.via == VIA_REFUSE) {
 		session_give_up(s, OUTCOME_FAILED, "5.7.1",
 		    s->hop.refusal[0] != '\0' ? s->hop.refusal :
@@ -359,7 +425,10 @@ nexthop_ask(struct session *s)
 	} else if (s->hop.path[0] != '\0') {
 		ask_unix(s);
 	} else if (read_literal(s->hop.host, &in6)) {
-		addr_add(s, span_str(s->hop.host), 0, &in6);
+		span_copy(span_str(s->hop.host), s->hosts[0].name,
+		    sizeof(s->hosts[0].name));
+		s->nhosts = 1;
+		addr_add(s, 0, &in6);
 		addrs_ready(s);
 	} else {
 		ask_route(s);

@@ -23,8 +23,10 @@
 #define SESSION_LETTERS    100
 /* So many octets of the text are in memory of one session. */
 #define SESSION_BLOCK      (64u * 1024)
-/* Addresses of one route, as the resolver limits them. */
+/* Addresses and hosts of one route, as the resolver limits them. */
 #define NEXTHOP_ADDRS_MAX  100
+#define NEXTHOP_HOSTS_MAX  20
+#define NEXTHOP_TLSA_MAX   2000 /* octets of one host's records */
 /* A host that did not answer is asked last for so long. */
 #define DEAD_S             60
 #define DEAD_MAX           500
@@ -63,11 +65,21 @@ struct nexthop {
 	char key[560];           /* what a session may be used again for */
 };
 
+/* A mail host of the route, and what the DNS says of its TLS. */
+struct mailhost {
+	char name[256];
+	uint16_t preference;
+	uint8_t dane;            /* DANE_ */
+	char base[256];          /* the name that its TLSA records belong to */
+	struct span *tlsa;       /* ntlsa records, in octets */
+	size_t ntlsa;
+	char *octets;
+};
+
 struct address {
-	char host[256];
 	struct sockaddr_storage ss;
 	socklen_t len;
-	uint16_t preference;
+	uint8_t host;            /* its place in session.hosts */
 };
 
 struct job {
@@ -114,6 +126,8 @@ struct session {
 	struct nexthop hop;
 	struct job *job;         /* or NULL: idle, or on its way out */
 	enum session_state state;
+	struct mailhost *hosts;
+	size_t nhosts;
 	struct address *addrs;
 	size_t naddrs, at;
 	int64_t began_ms;        /* of the attempt */
@@ -185,8 +199,12 @@ void pool_run(void *arg);
 /* nexthop.c */
 void nexthop_set(struct nexthop *h, const struct conf *c, uint32_t route,
     const char *target);
-/* nexthop_ask - fills s->addrs, then session_connect or session_give_up. */
+/* nexthop_ask - fills s->hosts and s->addrs, then session_connect or
+ * session_give_up. nexthop_clear - frees the two. */
 void nexthop_ask(struct session *s);
+void nexthop_clear(struct session *s);
+/* nexthop_host - whose address is tried now; not for a Unix socket. */
+const struct mailhost *nexthop_host(const struct session *s);
 
 /* dead.c: who did not answer lately. */
 void dead_add(struct relay *r, const struct address *a);

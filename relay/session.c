@@ -92,7 +92,7 @@ on_reap(void *arg)
 {
 	struct session *s = arg;
 
-	free(s->addrs);
+	nexthop_clear(s);
 	free(s->list);
 	free(s);
 }
@@ -244,11 +244,11 @@ is_loop(struct session *s)
 	    !span_caseeq(span_str(s->caps.name), c->host))
 		return false;
 	/* A better host that is away is no reason to give a letter up. */
-	for (i = 0; i < s->naddrs; i++)
-		if (s->addrs[i].preference < s->addrs[s->at].preference)
+	for (i = 0; i < s->nhosts; i++)
+		if (s->hosts[i].preference < nexthop_host(s)->preference)
 			break;
-	session_give_up(s, i < s->naddrs ? OUTCOME_DEFERRED : OUTCOME_FAILED,
-	    i < s->naddrs ? "4.4.6" : "5.4.6",
+	session_give_up(s, i < s->nhosts ? OUTCOME_DEFERRED : OUTCOME_FAILED,
+	    i < s->nhosts ? "4.4.6" : "5.4.6",
 	    "mail for this destination comes back to this host");
 	return true;
 }
@@ -408,11 +408,12 @@ source_of(const struct conf_relay *c, sa_family_t family,
 static void
 host_name(struct session *s, const struct address *a)
 {
+	const char *name = s->hosts[a->host].name;
 	char addr[64];
 
 	addr_text(&a->ss, addr, sizeof(addr));
 	snprintf(s->host, sizeof(s->host), "%s[%s]:%u",
-	    a->host[0] == '[' ? "" : a->host, addr, addr_port(&a->ss));
+	    name[0] == '[' ? "" : name, addr, addr_port(&a->ss));
 }
 
 void

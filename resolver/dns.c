@@ -133,6 +133,7 @@ answer_of(const struct dns_query *q, const struct ub_result *r)
 		a.text = "the name has no such record";
 	} else {
 		a.status = DNS_OK;
+		a.name = r->canonname != NULL ? r->canonname : q->name;
 		a.data = r->data;
 		a.len = r->len;
 		while (r->data[a.n] != NULL)

@@ -39,6 +39,8 @@ struct dns_answer {
 	const int *len;
 	size_t n;
 	const char *text;        /* of a failure, in words; never NULL */
+	const char *name;        /* DNS_OK: where the data was found, behind all
+	                          * CNAMEs; a last dot may be there */
 };
 
 /*

@@ -28,7 +28,7 @@ void mx_sort(struct mx_host *hosts, size_t n);
 size_t mx_cut_ours(const struct mx_host *hosts, size_t n, const char *ours);
 
 struct mx_addr {
-	const char *host;     /* borrowed */
+	uint8_t host;         /* its place among the hosts of the route */
 	uint16_t preference;
 	bool secure;
 	uint8_t family;       /* 4 or 6 */

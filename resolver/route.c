@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/mem.h"
+#include "resolver/dane.h"
 #include "resolver/mx.h"
 #include "resolver/punycode.h"
 #include "resolver/resolver.h"
@@ -19,7 +20,10 @@ struct route_host {
 	struct route *route;
 	struct mx_host mx;
 	struct dns_query *q4, *q6;
+	struct dane dane;
 	bool temp;               /* a question about it failed for now */
+	bool secure;             /* DNSSEC proved an address of it */
+	char canon[DNS_NAME_TEXT + 1]; /* where that was found */
 	struct mx_addr *addrs;   /* IPv6 and IPv4 as they came */
 	size_t naddrs;
 };
@@ -27,6 +31,7 @@ struct route_host {
 struct route {
 	struct asker asker;
 	uint8_t flags;           /* ROUTE_F_ */
+	uint16_t port;
 	char domain[DNS_NAME_TEXT + 1];
 	struct dns_query *mx_query;
 	bool secure;             /* the MX set, or the absence of one */
@@ -46,6 +51,7 @@ route_free(struct asker *asker)
 	for (i = 0; i < ro->nhosts; i++) {
 		dns_cancel(ro->hosts[i].q4);
 		dns_cancel(ro->hosts[i].q6);
+		dane_clear(&ro->hosts[i].dane);
 		x_free(&ro->hosts[i].addrs);
 	}
 	timer_stop(&ro->deadline);
@@ -54,21 +60,50 @@ route_free(struct asker *asker)
 }
 
 static void
-route_write(struct ipc_writer *w, int status, bool secure, const char *text,
-    const struct mx_addr *addrs, size_t n)
+head_write(struct ipc_writer *w, int status, bool secure, const char *text)
 {
 	struct span t = span_str(text);
-	size_t i;
 
 	if (t.len > ROUTE_TEXT_MAX)
 		t.len = ROUTE_TEXT_MAX;
 	ipc_put_u8(w, (uint8_t)status);
 	ipc_put_u8(w, secure);
 	ipc_put_span(w, t);
+}
+
+static void
+failure_write(struct ipc_writer *w, int status, bool secure, const char *text)
+{
+	head_write(w, status, secure, text);
+	ipc_put_u8(w, 0);
+	ipc_put_u16(w, 0);
+	ipc_end(w);
+}
+
+static void
+host_write(struct ipc_writer *w, const struct route_host *h)
+{
+	ipc_put_str(w, h->mx.name);
+	ipc_put_u16(w, h->mx.preference);
+	ipc_put_u8(w, h->dane.state);
+	ipc_put_str(w, h->dane.base);
+	ipc_put_u8(w, h->dane.n);
+	ipc_put_octets(w, buf_span(&h->dane.records));
+}
+
+static void
+route_write(struct ipc_writer *w, const struct route *ro,
+    const struct mx_addr *addrs, size_t n)
+{
+	size_t i;
+
+	head_write(w, DNS_OK, ro->secure, "");
+	ipc_put_u8(w, (uint8_t)ro->nhosts);
+	for (i = 0; i < ro->nhosts; i++)
+		host_write(w, &ro->hosts[i]);
 	ipc_put_u16(w, (uint16_t)n);
 	for (i = 0; i < n; i++) {
-		ipc_put_str(w, addrs[i].host);
-		ipc_put_u16(w, addrs[i].preference);
+		ipc_put_u8(w, addrs[i].host);
 		ipc_put_u8(w, addrs[i].secure);
 		ipc_put_u8(w, addrs[i].family);
 		ipc_put_octets(w, span_make(addrs[i].addr,
@@ -86,10 +121,19 @@ route_fail(struct route *ro, int status, const char *text)
 	buf_addf(&b, "%s: ", ro->domain);
 	if (strlen(text) < b.max - b.len)
 		buf_add_str(&b, text);
-	route_write(&w, status, ro->secure, buf_str(&b), NULL, 0);
+	failure_write(&w, status, ro->secure, buf_str(&b));
 	buf_clear(&b);
 	ro->asker.r->failed++;
 	route_free(&ro->asker);
+}
+
+/* DANE is for hosts that a proved answer named, or the admin himself (RFC 7672
+ * sections 2.2.1 and 2.2.3). */
+static bool
+wants_dane(const struct route *ro)
+{
+	return (ro->flags & ROUTE_F_DANE) &&
+	    (ro->secure || (ro->flags & ROUTE_F_HOST));
 }
 
 /* Every host has been asked for, or the time is up. */
@@ -105,6 +149,8 @@ route_finish(struct route *ro)
 	for (i = 0; i < ro->nhosts; i++) {
 		h = &ro->hosts[i];
 		temp = temp || h->temp || h->q4 != NULL || h->q6 != NULL;
+		if ((h->q4 != NULL || h->q6 != NULL) && wants_dane(ro))
+			h->dane.state = DANE_WAIT; /* was not asked yet */
 		for (j = 0; j < h->naddrs && n < MX_ADDRS_MAX; j++)
 			all[n++] = h->addrs[j];
 	}
@@ -120,7 +166,7 @@ route_finish(struct route *ro)
 	} else {
 		mx_interleave(all, n);
 		w = asker_reply(&ro->asker, IPC_ROUTE_ANSWER);
-		route_write(&w, DNS_OK, ro->secure, "", all, n);
+		route_write(&w, ro, all, n);
 		route_free(&ro->asker);
 	}
 }
@@ -150,7 +196,7 @@ host_addr(struct route_host *h, uint8_t family, const struct dns_answer *dns)
 			continue;
 		a = &h->addrs[h->naddrs];
 		memset(a, 0, sizeof(*a));
-		a->host = h->mx.name;
+		a->host = (uint8_t)(h - ro->hosts);
 		a->preference = h->mx.preference;
 		a->secure = dns->secure;
 		a->family = family;
@@ -161,6 +207,29 @@ host_addr(struct route_host *h, uint8_t family, const struct dns_answer *dns)
 		else
 			h->naddrs++;
 	}
+	if (dns->secure || !h->secure)
+		span_copy(span_str(dns->name), h->canon, sizeof(h->canon));
+	h->secure = h->secure || dns->secure;
+}
+
+static void
+host_done(void *arg)
+{
+	struct route_host *h = arg;
+
+	if (--h->route->waiting == 0)
+		route_finish(h->route);
+}
+
+/* Its addresses are known: false when there is nothing to ask. */
+static bool
+host_dane(struct route_host *h)
+{
+	struct route *ro = h->route;
+
+	return wants_dane(ro) && h->naddrs > 0 && dane_ask(&h->dane,
+	    &ro->asker.r->dns, h->mx.name, h->canon, h->secure, ro->port,
+	    host_done, h);
 }
 
 static void
@@ -170,8 +239,8 @@ host_answer(struct route_host *h, uint8_t family, const struct dns_answer *dns)
 		host_addr(h, family, dns);
 	else if (dns->status == DNS_TEMP || dns->status == DNS_BOGUS)
 		h->temp = true;
-	if (--h->route->waiting == 0)
-		route_finish(h->route);
+	if (h->q4 == NULL && h->q6 == NULL && !host_dane(h))
+		host_done(h);
 }
 
 static void
@@ -209,7 +278,6 @@ route_hosts(struct route *ro, const struct mx_host *hosts, size_t n)
 		h->q4 = dns_ask(dns, h->mx.name, RR_A, on_a, h);
 		if (ro->flags & ROUTE_F_NO_IPV6)
 			continue;
-		ro->waiting++;
 		h->q6 = dns_ask(dns, h->mx.name, RR_AAAA, on_aaaa, h);
 	}
 }
@@ -282,7 +350,7 @@ refuse_now(struct ipc_msg *m, int status, const char *text)
 {
 	struct ipc_writer w = ipc_reply_begin(m->ch, m, IPC_ROUTE_ANSWER);
 
-	route_write(&w, status, false, text, NULL, 0);
+	failure_write(&w, status, false, text);
 }
 
 int
@@ -310,6 +378,7 @@ route_start(struct resolver *r, struct ipc_msg *m)
 		return 0;
 	}
 	ro->flags = flags;
+	ro->port = port;
 	memcpy(ro->domain, ascii, sizeof(ro->domain));
 	timer_init(&ro->deadline, &r->daemon.loop, on_deadline, ro);
 	timer_set_ms(&ro->deadline, ROUTE_MS);

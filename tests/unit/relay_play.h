@@ -305,11 +305,18 @@ on_route_ask(void *arg, struct ipc_msg *m)
 	ipc_put_u8(&w, *t.route == '!' ? (uint8_t)(t.route[1] - '0') : DNS_OK);
 	ipc_put_u8(&w, 0);
 	ipc_put_str(&w, *t.route == '!' ? "as the test wants it" : "");
-	ipc_put_u16(&w, *t.route == '!' ? 0 : (uint16_t)strlen(t.route));
+	ipc_put_u8(&w, *t.route == '!' ? 0 : (uint8_t)strlen(t.route));
 	for (p = t.route; *p != '\0' && *t.route != '!'; p++) {
 		snprintf(name, sizeof(name), "mx%c.test", *p);
 		ipc_put_str(&w, name);
 		ipc_put_u16(&w, (uint16_t)(p - t.route));
+		ipc_put_u8(&w, DANE_NONE);
+		ipc_put_str(&w, "");
+		ipc_put_u8(&w, 0);
+	}
+	ipc_put_u16(&w, *t.route == '!' ? 0 : (uint16_t)strlen(t.route));
+	for (p = t.route; *p != '\0' && *t.route != '!'; p++) {
+		ipc_put_u8(&w, (uint8_t)(p - t.route));
 		ipc_put_u8(&w, 0);
 		ipc_put_u8(&w, 4);
 		ipc_put_octets(&w, span_make((char[]){ 127, 0, 0,

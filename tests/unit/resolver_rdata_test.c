@@ -156,10 +156,10 @@ static void
 test_interleave(void)
 {
 	struct mx_addr a[] = {
-		{ "a", 10, false, 4, { 1 } }, { "a", 10, false, 4, { 2 } },
-		{ "b", 10, false, 6, { 3 } }, { "b", 10, false, 4, { 4 } },
-		{ "c", 20, false, 4, { 5 } }, { "c", 20, false, 6, { 6 } },
-		{ "d", 30, false, 4, { 7 } },
+		{ 0, 10, false, 4, { 1 } }, { 0, 10, false, 4, { 2 } },
+		{ 1, 10, false, 6, { 3 } }, { 1, 10, false, 4, { 4 } },
+		{ 2, 20, false, 4, { 5 } }, { 2, 20, false, 6, { 6 } },
+		{ 3, 30, false, 4, { 7 } },
 	};
 	static const uint8_t want[] = { 3, 1, 2, 4, 6, 5, 7 };
 	size_t i;

@@ -7,8 +7,14 @@
 
 #include "lib/conf.h"
 #include "lib/log.h"
+#include "lib/mem.h"
+#include "resolver/dane.h"
 #include "resolver/resolver.h"
 #include "tests/unit/check.h"
+
+/* The data of a digest. */
+#define D32 "000102030405060708090a0b0c0d0e0f" \
+	"101112131415161718191a1b1c1d1e1f"
 
 static const char records[] =
     "plain.test MX 20 b.test\n"
@@ -46,6 +52,33 @@ static const char records[] =
     "signed.test MX 10 signed.test\n"
     "signed.test A 192.0.2.5\n"
     "signed.test SECURE\n"
+    "_25._tcp.signed.test TLSA 3 1 1 " D32 "\n"
+    "_25._tcp.signed.test SECURE\n"
+    "_26._tcp.signed.test TLSA 3 1 1 " D32 "\n" /* not SECURE */
+    "_27._tcp.signed.test TLSA BOGUS\n"
+    "_28._tcp.signed.test TLSA SERVFAIL\n"
+    "_29._tcp.signed.test TLSA TIMEOUT\n"
+    "_30._tcp.signed.test TLSA 1 1 1 " D32 "\n"
+    "_30._tcp.signed.test SECURE\n"
+    "_31._tcp.signed.test TLSA 3 1 1 " D32 "\n"
+    "_31._tcp.signed.test TLSA 0 0 1 " D32 "\n"
+    "_31._tcp.signed.test TLSA 3 1 1 0011\n"
+    "_31._tcp.signed.test TLSA 2 0 2 " D32 D32 "\n"
+    "_31._tcp.signed.test SECURE\n"
+    "half-signed.test MX 10 signed.test\n"   /* its MX is not SECURE */
+    "mx-signed.test MX 10 a.test\n"          /* the address is not */
+    "mx-signed.test MX 20 signed.test\n"
+    "mx-signed.test SECURE\n"
+    "_25._tcp.a.test TLSA 3 1 1 " D32 "\n"
+    "_25._tcp.a.test SECURE\n"
+    "alias-signed.test CNAME signed.test\n"
+    "alias-signed.test SECURE\n"
+    "_26._tcp.alias-signed.test TLSA 3 1 1 " D32 "\n"
+    "_26._tcp.alias-signed.test SECURE\n"
+    "alias-half.test CNAME self.test\n"
+    "alias-half.test SECURE\n"
+    "_25._tcp.alias-half.test TLSA 3 1 1 " D32 "\n"
+    "_25._tcp.alias-half.test SECURE\n"
     "txt.test TXT \"v=spf1\" \" -all\"\n"
     "9.2.0.192.in-addr.arpa PTR mx.here.test\n";
 
@@ -76,13 +109,40 @@ static const struct ipc_handler smtpd[] = {
 	{ IPC_DNS_ASK, on_ask }, IPC_HANDLERS_END };
 static const struct ipc_handler none[] = { IPC_HANDLERS_END };
 
+/* "host/pref", and with DANE "/state,base,records". */
+static unsigned
+hosts_read(struct ipc_reader *rd, char hosts[20][300])
+{
+	struct buf b = BUF_INIT(300);
+	unsigned n = ipc_get_u8(rd), i, state, rows;
+	struct span name, base;
+
+	for (i = 0; i < n && i < 20; i++) {
+		name = ipc_get_span(rd, 255);
+		buf_addf(&b, "%.*s/%u", SPAN_ARG(name), ipc_get_u16(rd));
+		state = ipc_get_u8(rd);
+		base = ipc_get_span(rd, 255);
+		rows = ipc_get_u8(rd);
+		if (state != DANE_NONE)
+			buf_addf(&b, "/%u,%.*s,%u", state, SPAN_ARG(base),
+			    rows);
+		for (; rows > 0; rows--)
+			check_true(tlsa_usable(ipc_get_span(rd, 2000)));
+		span_copy(buf_span(&b), hosts[i], 300);
+		buf_reset(&b);
+	}
+	buf_clear(&b);
+	return n;
+}
+
 /* "status[s]: host/pref/last octet ..." */
 static int
 on_route_answer(void *arg, struct ipc_msg *m)
 {
 	struct ipc_reader rd;
-	struct span host, addr;
-	unsigned n, pref;
+	char hosts[20][300];
+	struct span addr;
+	unsigned n, host, nhosts;
 	bool secure;
 
 	(void)arg;
@@ -93,14 +153,15 @@ on_route_answer(void *arg, struct ipc_msg *m)
 	buf_addf(&t.got, "%u", ipc_get_u8(&rd));
 	buf_add_str(&t.got, ipc_get_u8(&rd) ? "s" : "");
 	ipc_get_span(&rd, IPC_TEXT_MAX);
+	nhosts = hosts_read(&rd, hosts);
 	for (n = ipc_get_u16(&rd); n > 0; n--) {
-		host = ipc_get_span(&rd, 255);
-		pref = ipc_get_u16(&rd);
+		host = ipc_get_u8(&rd);
+		check_true(host < nhosts);
 		secure = ipc_get_u8(&rd) != 0;
 		addr = ipc_get_octets(&rd, ipc_get_u8(&rd) == 6 ? 16 : 4);
-		buf_addf(&t.got, " %.*s/%u%s/%s%u", SPAN_ARG(host), pref,
-		    secure ? "s" : "", addr.len == 16 ? "6." : "",
-		    addr.len > 0 ? (unsigned char)addr.p[addr.len - 1] : 0);
+		buf_addf(&t.got, " %s%s/%s%u", hosts[host], secure ?
+		    "s" : "", addr.len == 16 ? "6." : "", addr.len > 0 ?
+		    (unsigned char)addr.p[addr.len - 1] : 0);
 	}
 	check_true(ipc_at_end(&rd));
 	return 0;
@@ -117,7 +178,7 @@ wait_for_answers(void)
 }
 
 static void
-route(const char *name, uint8_t flags, const char *want)
+route_port(const char *name, uint8_t flags, uint16_t port, const char *want)
 {
 	struct ipc_writer w;
 
@@ -127,11 +188,17 @@ route(const char *name, uint8_t flags, const char *want)
 	w = ipc_begin(&t.client, IPC_ROUTE_ASK, channel_request(&t.client,
 	    9000, on_route_answer, NULL), 0);
 	ipc_put_u8(&w, flags);
-	ipc_put_u16(&w, 25);
+	ipc_put_u16(&w, port);
 	ipc_put_str(&w, name);
 	ipc_end(&w);
 	wait_for_answers();
 	check_span(buf_span(&t.got), want);
+}
+
+static void
+route(const char *name, uint8_t flags, const char *want)
+{
+	route_port(name, flags, 25, want);
 }
 
 static int
@@ -226,6 +293,67 @@ routes(void)
 	check_int(t.r.open, 0);
 }
 
+/* What TLSA records make of a host: RFC 7672 sections 2.2 and 3.1. */
+static void
+dane(void)
+{
+	const uint8_t mx = ROUTE_F_MX | ROUTE_F_DANE | ROUTE_F_NO_IPV6;
+	const uint8_t host = ROUTE_F_HOST | ROUTE_F_DANE | ROUTE_F_NO_IPV6;
+
+	connect_as(ROLE_RELAY, relay);
+	route("signed.test", mx, "0s signed.test/10/1,signed.test,1s/5");
+	route("signed.test", host, "0 signed.test/0/1,signed.test,1s/5");
+	route("signed.test", ROUTE_F_MX | ROUTE_F_NO_IPV6,
+	    "0s signed.test/10s/5");
+	route("half-signed.test", mx, "0 signed.test/10s/5");
+	route("mx-signed.test", mx,
+	    "0s a.test/10/1 signed.test/20/1,signed.test,1s/5");
+	route("a.test", host, "0 a.test/0/1");
+	route_port("signed.test", mx, 24, "0s signed.test/10s/5");
+	route_port("signed.test", mx, 26, "0s signed.test/10s/5");
+	route_port("signed.test", mx, 27,
+	    "0s signed.test/10/3,signed.test,0s/5");
+	route_port("signed.test", mx, 28,
+	    "0s signed.test/10/3,signed.test,0s/5");
+	route_port("signed.test", mx, 29,
+	    "0s signed.test/10/3,signed.test,0s/5");
+	route_port("signed.test", mx, 30,
+	    "0s signed.test/10/2,signed.test,0s/5");
+	route_port("signed.test", mx, 31,
+	    "0s signed.test/10/1,signed.test,2s/5");
+	/* at the end of the CNAMEs, else at the name itself */
+	route("alias-signed.test", host,
+	    "0 alias-signed.test/0/1,signed.test,1s/5");
+	route_port("alias-signed.test", host, 26,
+	    "0 alias-signed.test/0/1,alias-signed.test,1s/5");
+	route("alias-half.test", host,
+	    "0 alias-half.test/0/1,alias-half.test,1/3");
+	check_int(t.r.open, 0);
+}
+
+static void
+usable(void)
+{
+	static const struct { const char *name, *rdata; size_t len; bool is; }
+	    cases[] = {
+		{ "cut short", "\3\1\1", 3, false },
+		{ "no digest", "\3\1\1x", 4, false },
+		{ "whole certificate", "\2\0\0x", 4, true },
+		{ "usage 0", "\0\0\0x", 4, false },
+		{ "usage 1", "\1\0\0x", 4, false },
+		{ "usage 4", "\4\0\0x", 4, false },
+		{ "selector 2", "\3\2\0x", 4, false },
+		{ "matching 3", "\3\1\3x", 4, false },
+	};
+	size_t i;
+
+	for (i = 0; i < nitems(cases); i++) {
+		check_begin(cases[i].name);
+		check_int(tlsa_usable(span_make(cases[i].rdata,
+		    cases[i].len)), cases[i].is);
+	}
+}
+
 static void
 questions(void)
 {
@@ -283,6 +411,8 @@ main(void)
 	dns_start(&t.r.dns, t.loop);
 	t.r.dns.query_ms = 300;
 	routes();
+	dane();
+	usable();
 	questions();
 	peer_lost();
 	dns_close(&t.r.dns);
