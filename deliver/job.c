@@ -36,6 +36,7 @@ outcome_read(struct ipc_reader *rd, struct outcome *out)
 	out->status = ipc_get_span(rd, STATUS_MAX);
 	out->reply = ipc_get_span(rd, IPC_TEXT_MAX);
 	out->host = ipc_get_span(rd, IPC_PATH_MAX);
+	ipc_get_span(rd, IPC_TLS_MAX); /* no host, nothing encrypted */
 	return ipc_at_end(rd) ? 0 : -1;
 }
 
@@ -53,6 +54,7 @@ outcome_put(struct ipc_writer *w, const struct outcome *o)
 	ipc_put_span(w, cut(o->status, STATUS_MAX));
 	ipc_put_span(w, cut(o->reply, REPLY_MAX));
 	ipc_put_span(w, cut(o->host, IPC_PATH_MAX));
+	ipc_put_str(w, "");
 }
 
 void

@@ -222,6 +222,7 @@ task_free(struct task *t)
 		free(t->told[i].status);
 		free(t->told[i].reply);
 		free(t->told[i].host);
+		free(t->told[i].tls);
 		finals_free(t->told[i].finals, t->told[i].nfinals);
 	}
 	free(t->told);

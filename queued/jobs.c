@@ -344,6 +344,7 @@ on_outcome(void *arg, struct ipc_msg *m)
 	struct span status = ipc_get_span(&rd, 15);
 	struct span reply = ipc_get_span(&rd, LETTER_TEXT_MAX);
 	struct span host = ipc_get_span(&rd, IPC_PATH_MAX);
+	struct span tls = ipc_get_span(&rd, IPC_TLS_MAX);
 	struct outcome_told *told;
 
 	if (!ipc_at_end(&rd) || t == NULL || what < OUTCOME_DELIVERED ||
@@ -354,6 +355,7 @@ on_outcome(void *arg, struct ipc_msg *m)
 	told->status = printable(status);
 	told->reply = printable(reply);
 	told->host = printable(host);
+	told->tls = printable(tls);
 	return 0;
 }
 
@@ -409,11 +411,12 @@ on_report(void *arg, struct ipc_msg *m)
 	uint32_t number = ipc_get_u32(&rd);
 	uint8_t what = ipc_get_u8(&rd);
 	struct outcome o = { .number = number };
-	char *status, *reply, *host;
+	char *status, *reply, *host, *tls;
 
 	o.status = ipc_get_span(&rd, 15);
 	o.reply = ipc_get_span(&rd, LETTER_TEXT_MAX);
 	o.host = ipc_get_span(&rd, IPC_PATH_MAX);
+	o.tls = ipc_get_span(&rd, IPC_TLS_MAX);
 	/* once it has reported, no letter but its own is its business */
 	if (!ipc_at_end(&rd) || w == NULL || w->reported)
 		return -1;
@@ -428,10 +431,12 @@ on_report(void *arg, struct ipc_msg *m)
 	o.status = span_str(status = printable(o.status));
 	o.reply = span_str(reply = printable(o.reply));
 	o.host = span_str(host = printable(o.host));
+	o.tls = span_str(tls = printable(o.tls));
 	settle_report(q, qid, &o, w->relay);
 	free(status);
 	free(reply);
 	free(host);
+	free(tls);
 	return 0;
 }
 

@@ -133,6 +133,7 @@ struct outcome {
 	uint16_t attempt;
 	int64_t next_s;
 	struct span status, host, reply;
+	struct span tls; /* how it went, for the log: not kept */
 };
 
 /* A recipient that EXPAND adds; its number must be above all others of the

@@ -63,7 +63,7 @@ struct task {
 	uint32_t *numbers;
 	struct outcome_told {
 		uint8_t what;   /* OUTCOME_, 0: not told */
-		char *status, *reply, *host;
+		char *status, *reply, *host, *tls;
 		struct final *finals; /* OUTCOME_FORWARDED */
 		size_t nfinals;
 	} *told;                /* beside numbers */

@@ -105,6 +105,8 @@ tell(struct active *a, const struct rcpt *r, const struct outcome *o)
 		event_text(&e, KEY_USER, r->user);
 	if (o->host.len > 0)
 		event_text(&e, KEY_HOST, o->host);
+	if (o->tls.len > 0)
+		event_text(&e, KEY_TLS, o->tls);
 	event_text(&e, KEY_STATUS, o->status);
 	event_text(&e, KEY_REPLY, o->reply);
 	event_num(&e, KEY_DELAY, now > a->l->arrival_s
@@ -143,6 +145,7 @@ outcome_make(struct active *a, const struct rcpt *r,
 	o->status = span_str(told->status);
 	o->reply = span_str(told->reply);
 	o->host = span_str(told->host);
+	o->tls = span_str(told->tls);
 	switch (told->what == OUTCOME_FORWARDED && told->nfinals == 0
 	    ? TOLD_NOWHERE : told->what) {
 	case OUTCOME_DELIVERED:
@@ -346,6 +349,7 @@ settle_report(struct queued *q, uint64_t qid, const struct outcome *o,
 	t->o.status = letter_dup(t->texts, o->status);
 	t->o.reply = letter_dup(t->texts, o->reply);
 	t->o.host = letter_dup(t->texts, o->host);
+	t->o.tls = letter_dup(t->texts, o->tls);
 	if (a != NULL) {
 		late_settle(a, t);
 		late_free(t);

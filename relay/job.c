@@ -147,10 +147,12 @@ job_end(struct job *j)
 
 static void
 report_add(struct job *j, const struct rcpt *r, uint8_t outcome,
-    struct span enhanced, struct span text, struct span host)
+    struct span enhanced, struct span text, struct span host,
+    struct span tls)
 {
 	struct buf *b = &j->relay->reports;
-	size_t len = 8 + 4 + 1 + 3 * 4 + enhanced.len + text.len + host.len;
+	size_t len = 8 + 4 + 1 + 4 * 4 + enhanced.len + text.len + host.len +
+	    tls.len;
 
 	if (b->max - b->len < len + 4)
 		return; /* a duplicate for that one; said in REPORTS_MAX */
@@ -164,6 +166,8 @@ report_add(struct job *j, const struct rcpt *r, uint8_t outcome,
 	buf_add_span(b, text);
 	buf_add_u32(b, (uint32_t)host.len);
 	buf_add_span(b, host);
+	buf_add_u32(b, (uint32_t)tls.len);
+	buf_add_span(b, tls);
 }
 
 void
@@ -171,6 +175,7 @@ job_settle(struct job *j, struct rcpt *r, uint8_t outcome,
     const char *enhanced, const char *text, const char *host)
 {
 	struct span words = span_str(text), name = span_str(host);
+	struct span tls = span_str(j->session != NULL ? j->session->tls : "");
 	struct ipc_writer w;
 
 	if (r->settled == SETTLED)
@@ -183,7 +188,8 @@ job_settle(struct job *j, struct rcpt *r, uint8_t outcome,
 	else if (outcome == OUTCOME_FAILED)
 		j->relay->failed++;
 	if (j->orphan) {
-		report_add(j, r, outcome, span_str(enhanced), words, name);
+		report_add(j, r, outcome, span_str(enhanced), words, name,
+		    tls);
 		return;
 	}
 	w = ipc_begin(queued_channel(j->relay), IPC_JOB_OUTCOME, 0, j->number);
@@ -192,6 +198,7 @@ job_settle(struct job *j, struct rcpt *r, uint8_t outcome,
 	ipc_put_str(&w, enhanced);
 	ipc_put_span(&w, words);
 	ipc_put_span(&w, name);
+	ipc_put_span(&w, tls);
 	ipc_end(&w);
 }
 

@@ -136,6 +136,9 @@ struct session {
 	struct conn conn;
 	bool connected;          /* conn was opened */
 	char host[RELAY_HOST_TEXT];
+	/* "TLSv1.3,verified": version, and what was asked of it; "none"; "" as
+	 * long as that is open */
+	char tls[IPC_TLS_MAX];
 	struct caps caps;
 	struct reply reply;
 	unsigned letters;        /* carried so far */

@@ -152,10 +152,11 @@ void
 session_give_up(struct session *s, uint8_t outcome, const char *enhanced,
     const char *text)
 {
-	struct job *j = job_detach(s);
+	struct job *j = s->job;
 
 	if (j != NULL) {
 		job_settle_all(j, outcome, enhanced, text, s->host);
+		job_detach(s);
 		job_end(j);
 	}
 	session_close(s);

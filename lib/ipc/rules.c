@@ -72,10 +72,10 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(JOB_BIG,      SENDER,     JOBS,       0, 0,        FD, NO, NO),
 	R(JOB_END,      SENDER,     JOBS,       0, 0,        NO, NO, NO),
 	R(JOB_WINDOW,   JOBS,       SENDER,     4, 4,        NO, NO, NO),
-	R(JOB_OUTCOME,  JOBS,       SENDER,     17, 64 + TEXT + PATH, NO, NO, NO),
+	R(JOB_OUTCOME,  JOBS,       SENDER,     21, 128 + TEXT + PATH, NO, NO, NO),
 	R(JOB_FORWARD,  B(DELIVER) | B(DUSER), SENDER, 6, MAXI, NO, NO, NO),
 	R(JOB_DONE,     JOBS,       SENDER,     0, 0,        NO, NO, NO),
-	R(JOB_REPORT,   B(DELIVER) | B(RELAY), B(QUEUED), 25, 72 + TEXT + PATH, NO, NO, NO),
+	R(JOB_REPORT,   B(DELIVER) | B(RELAY), B(QUEUED), 29, 136 + TEXT + PATH, NO, NO, NO),
 	R(JOB_REPORTED, B(DELIVER) | B(RELAY), B(QUEUED), 0, 0, NO, NO, NO),
 
 	R(CHILD_ASK,    B(DELIVER), MASTER,     5, 1 + PATH, NO, NO, NO),

@@ -21,6 +21,7 @@
 #define IPC_WINDOW    (256 * 1024)        /* body octets in flight, per tx/job */
 #define IPC_PATH_MAX  1024                /* an address with all its quoting */
 #define IPC_TEXT_MAX  2048                /* a reply text */
+#define IPC_TLS_MAX   64                  /* how a connection was encrypted */
 #define IPC_NO_ACCOUNT "no such account"  /* a complaint of IPC_CHILD */
 
 enum ipc_type {
@@ -95,7 +96,8 @@ enum ipc_type {
 	IPC_JOB_END,      /* - : the letter is complete */
 	IPC_JOB_WINDOW,   /* u32 octets taken */
 	IPC_JOB_OUTCOME,  /* u32 rcpt number, u8 outcome OUTCOME_, str enhanced,
-	                   * str reply text, str remote host */
+	                   * str reply text, str remote host, str how it was
+	                   * encrypted ("" where no host was met) */
 	IPC_JOB_FORWARD,  /* u32 rcpt number, u16 n, n x final: the user's list */
 	IPC_JOB_DONE,     /* - : every outcome has been told */
 	/* after a new channel to queued, before anything else: outcomes of jobs

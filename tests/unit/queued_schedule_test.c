@@ -375,6 +375,7 @@ report(struct channel *end, uint64_t qid, uint32_t number, uint8_t what)
 	ipc_put_str(&w, "2.0.0");
 	ipc_put_str(&w, "as it was");
 	ipc_put_str(&w, "mx.far.test");
+	ipc_put_str(&w, "none");
 	ipc_end(&w);
 	play_turn();
 }

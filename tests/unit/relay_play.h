@@ -57,11 +57,13 @@ static struct {
 	uint16_t port;
 	struct buf told;          /* "number outcome enhanced" per line */
 	struct buf text;          /* the last reply text and host */
+	struct buf tls;           /* and how it went there */
 	unsigned done, reported, expect_done;
 	uint32_t next_job;
 	bool mad;                 /* hosts answer at random now and then */
 	const char *route;        /* what the resolver says: "123", or "!5" */
-} t = { .told = BUF_INIT(65536), .text = BUF_INIT(8192), .route = "1" };
+} t = { .told = BUF_INIT(65536), .text = BUF_INIT(8192),
+	.tls = BUF_INIT(IPC_TLS_MAX), .route = "1" };
 
 /* -- hosts -----------------------------------------------------------------*/
 
@@ -247,11 +249,14 @@ told(struct ipc_reader *rd)
 	struct span enhanced = ipc_get_span(rd, 15);
 	struct span text = ipc_get_span(rd, 2000);
 	struct span host = ipc_get_span(rd, 1000);
+	struct span tls = ipc_get_span(rd, IPC_TLS_MAX);
 
 	check_true(ipc_at_end(rd));
 	buf_addf(&t.told, "%u %u %.*s|", number, outcome, SPAN_ARG(enhanced));
 	buf_reset(&t.text);
 	buf_addf(&t.text, "%.*s @%.*s", SPAN_ARG(text), SPAN_ARG(host));
+	buf_reset(&t.tls);
+	buf_add_span(&t.tls, tls);
 }
 
 static int
