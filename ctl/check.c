@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/pem.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,20 +45,40 @@ report_line(struct report *r, const char *file, unsigned line,
 
 /* -- the files that it names ----------------------------------------------- */
 
+/* What a file is, what stands in it that others must not read, or NULL, and
+ * what to do when it is missing. */
+struct kind {
+	const char *what, *secret, *missing;
+};
+
+static const struct kind users_kind = { "users file", "password hashes",
+	"an empty one will do" };
+static const struct kind aliases_kind = { "aliases", NULL,
+	"an empty one will do" };
+static const struct kind records_kind = { "records", NULL,
+	"an empty one will do" };
+static const struct kind cert_kind = { "certificate", NULL,
+	"without it there is no TLS" };
+static const struct kind key_kind = { "key", "private key",
+	"without it there is no TLS" };
+static const struct kind ca_kind = { "authorities", NULL,
+	"without it nobody is vouched for" };
+
 /*
- * Whoever can write there decides who gets mail, or what runs as whom. Returns
- * a descriptor to read it, or -1 when it cannot be.
+ * Whoever can write there decides who gets mail, what runs as whom, or who we
+ * are. Returns a descriptor to read it, or -1 when it cannot be.
  */
 static int
-check_file(struct report *r, const char *path, const char *what, bool secret)
+check_file(struct report *r, const char *path, const struct kind *kind)
 {
+	const char *what = kind->what;
 	char text[200] = "";
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd == -1 && errno == ENOENT)
-		snprintf(text, sizeof(text), "%s: there is no such file; an "
-		    "empty one will do", what);
+		snprintf(text, sizeof(text), "%s: there is no such file; %s",
+		    what, kind->missing);
 	else if (fd == -1 || fstat(fd, &st) == -1)
 		snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
 	else if (!S_ISREG(st.st_mode))
@@ -69,10 +90,10 @@ check_file(struct report *r, const char *path, const char *what, bool secret)
 	else if ((st.st_mode & 022) != 0)
 		snprintf(text, sizeof(text), "%s: others can change it: "
 		    "chmod go-w", what);
-	else if (secret && (st.st_mode & 007) != 0 &&
+	else if (kind->secret != NULL && (st.st_mode & 007) != 0 &&
 	    r->ctl->test_dir == NULL)
-		snprintf(text, sizeof(text), "%s: others can read its "
-		    "password hashes: chmod o-rwx", what);
+		snprintf(text, sizeof(text), "%s: others can read its %s: "
+		    "chmod o-rwx", what, kind->secret);
 	if (text[0] != '\0')
 		report_line(r, path, 0, 0, text);
 	return fd;
@@ -105,7 +126,7 @@ check_users_file(struct report *r, const char *path)
 {
 	struct line_report l = { r, path };
 	struct users_sink sink = { on_row, on_bad_line, &l };
-	int fd = check_file(r, path, "users file", true);
+	int fd = check_file(r, path, &users_kind);
 
 	if (fd == -1)
 		return;
@@ -119,13 +140,55 @@ check_aliases(struct report *r, const struct conf_domain *d)
 {
 	struct line_report l = { r, d->aliases };
 	struct aliases a = { 0 };
-	int fd = check_file(r, d->aliases, "aliases", false);
+	int fd = check_file(r, d->aliases, &aliases_kind);
 
 	if (fd == -1)
 		return;
 	if (aliases_read(&a, fd, d->aliases_as != NULL, on_bad_line, &l) == 0)
 		aliases_clear(&a);
 	close(fd);
+}
+
+/* PEM certificates, of which the first must be in force. */
+static void
+check_certificates(struct report *r, const char *path, const struct kind *kind)
+{
+	int fd = check_file(r, path, kind);
+	FILE *f = fd == -1 ? NULL : fdopen(fd, "r");
+	X509 *x;
+
+	if (f == NULL) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	if ((x = PEM_read_X509(f, NULL, NULL, NULL)) == NULL)
+		report_line(r, path, 0, 0, "there is no certificate in it");
+	else if (X509_cmp_current_time(X509_get0_notAfter(x)) <= 0)
+		report_line(r, path, 0, 0, "the certificate has expired");
+	else if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
+		report_line(r, path, 0, 0, "the certificate is not in force "
+		    "yet");
+	X509_free(x);
+	fclose(f);
+}
+
+/* The key is not read: that is for keyd alone. */
+static void
+check_tls(struct report *r, const struct conf *c)
+{
+	size_t i;
+	int fd;
+
+	for (i = 0; i < c->ntls; i++) {
+		check_certificates(r, c->tls[i].cert, &cert_kind);
+		if ((fd = check_file(r, c->tls[i].key, &key_kind)) != -1)
+			close(fd);
+		if (c->tls[i].client_ca != NULL)
+			check_certificates(r, c->tls[i].client_ca, &ca_kind);
+	}
+	if (c->relay.ca != NULL)
+		check_certificates(r, c->relay.ca, &ca_kind);
 }
 
 static void
@@ -156,8 +219,9 @@ check_files(struct report *r, const struct conf *c)
 			check_aliases(r, &c->domains[i]);
 		check_account(r, c->domains[i].aliases_as, "aliases as");
 	}
+	check_tls(r, c);
 	if (c->dns.records != NULL &&
-	    (fd = check_file(r, c->dns.records, "records", false)) != -1)
+	    (fd = check_file(r, c->dns.records, &records_kind)) != -1)
 		close(fd);
 }
 
