@@ -124,6 +124,16 @@ groups_clear(struct listing *l)
 /* -- letter by letter ------------------------------------------------------ */
 
 static void
+put_held(struct span why)
+{
+	printf("  HELD");
+	if (why.len == 0 || span_eqstr(why, "operator"))
+		return;
+	printf(": over ");
+	put_safe(stdout, why);
+}
+
+static void
 put_letter(const struct listing *l, const struct fields *f)
 {
 	char id[QID_TEXT], age[HUMAN_MAX], size[HUMAN_MAX];
@@ -142,7 +152,7 @@ put_letter(const struct listing *l, const struct fields *f)
 		putchar(')');
 	}
 	if (span_eqstr(state, "held"))
-		printf("  HELD");
+		put_held(field_text(f, "held"));
 	putchar('\n');
 }
 

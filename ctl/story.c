@@ -187,6 +187,14 @@ say_message_refused(struct buf *out, const struct fields *f)
 }
 
 static void
+say_held(struct buf *out, const struct fields *f)
+{
+	buf_add_str(out, "held");
+	part(out, ": ", f, "user", " has sent as much as it may");
+	part(out, " (", f, "reason", ")");
+}
+
+static void
 say_operator(struct buf *out, const struct fields *f)
 {
 	part(out, "an admin's command: ", f, "verb", "");
@@ -212,6 +220,7 @@ static const struct {
 	{ "message.refused", say_message_refused },
 	{ "refused", say_message_refused },
 	{ "operator", say_operator },
+	{ "held", say_held },
 };
 
 /* An event without a sentence: its fields as they are. */

@@ -153,6 +153,8 @@ record_send(struct command *c, const struct letter *l, const struct rcpt *r,
 	if (l->account.len > 0)
 		ctl_text(&rec, "account", l->account);
 	ctl_str(&rec, "state", state_text(c->q, l));
+	if (l->held != HELD_NO)
+		ctl_str(&rec, "held", letter_held_text(l));
 	ctl_number(&rec, "rcpts", letter_open_rcpts(l));
 	ctl_text(&rec, "to", r->addr);
 	ctl_number(&rec, "attempt", r->attempt);

@@ -350,6 +350,33 @@ tell_accepted(const struct letter *l, const char *message_id)
 	event_send(&e);
 }
 
+/* Beyond a limit of its account: ours as any other, but nothing is tried. */
+static void
+tell_held(const struct letter *l)
+{
+	struct event_out e;
+
+	event_begin(&e, EV_HELD, l->qid, l->sid);
+	event_text(&e, KEY_USER, l->account);
+	event_num(&e, KEY_RCPTS, l->nrcpts);
+	event_str(&e, KEY_REASON, letter_held_text(l));
+	event_send(&e);
+}
+
+/* It is durable: the window takes it, or the disk keeps what is held. */
+static void
+letter_go(struct queued *q, struct letter *l)
+{
+	q->accepted++;
+	if (l->held == HELD_NO) {
+		active_add(q, l);
+		return;
+	}
+	q->held++;
+	tell_held(l);
+	letter_free(l);
+}
+
 /* The promise: said only now that record and text are on the disk. */
 static void
 on_durable(void *arg, enum spool_status status)
@@ -357,18 +384,18 @@ on_durable(void *arg, enum spool_status status)
 	struct tx *tx = arg;
 	struct queued *q = tx->q;
 	struct letter *l = tx->l;
-	char text[64], qid[QID_TEXT];
+	char text[80], qid[QID_TEXT];
 
 	if (status == SPOOL_OK) {
 		tell_accepted(l, tx->message_id);
-		snprintf(text, sizeof(text), "queued as %s",
-		    qid_format(l->qid, qid));
+		snprintf(text, sizeof(text), "queued as %s%s",
+		    qid_format(l->qid, qid), l->held == HELD_NO ? "" :
+		    ", held: over the account's limit");
 		if (tx->ch != NULL)
 			tell_done(tx->ch, tx->id, 250, "2.0.0", text);
-		q->accepted++;
 		tx->l = NULL;
 		tx_free(tx);
-		active_add(q, l);
+		letter_go(q, l);
 	} else if (tx->ch == NULL)
 		tx_free(tx);
 	else if (status == SPOOL_FULL)
@@ -398,6 +425,10 @@ on_tx_commit(void *arg, struct ipc_msg *m)
 	tx->committed = true;
 	tx->l->size = octets;
 	tx->message_id = span_dup(message_id);
+	/* in the letter's own record, so that no crash lets it go */
+	if (tx->l->account.len > 0)
+		tx->l->held = limits_take(&q->limits, &q->d.conf->accounts,
+		    tx->l->account, tx->l->nrcpts, queue_now(q));
 	body = tx->body;
 	tx->body = NULL;
 	spool_accept(q->spool, tx->l, body, on_durable, tx);

@@ -154,6 +154,20 @@ letter_due_s(const struct letter *l)
 	return due;
 }
 
+const char *
+letter_held_text(const struct letter *l)
+{
+	static const char *const texts[HELD_MAX] = {
+		[HELD_NO] = "", [HELD_OPERATOR] = "operator",
+		[HELD_LETTERS_HOUR] = "letters/hour",
+		[HELD_LETTERS_DAY] = "letters/day",
+		[HELD_RCPTS_HOUR] = "recipients/hour",
+		[HELD_RCPTS_DAY] = "recipients/day",
+	};
+
+	return texts[l->held < HELD_MAX ? l->held : HELD_OPERATOR];
+}
+
 /* Attempt after attempt says the same: no memory for what is there already. */
 static void
 text_replace(struct letter *l, struct span *old, struct span new)
@@ -247,7 +261,7 @@ letter_apply_control(struct letter *l, const struct control *c)
 	uint32_t i;
 
 	if (c->verb == CTRL_HOLD || c->verb == CTRL_RELEASE) {
-		l->held = c->verb == CTRL_HOLD;
+		l->held = c->verb == CTRL_HOLD ? HELD_OPERATOR : HELD_NO;
 		return;
 	}
 	for (i = 0; i < l->nrcpts; i++)

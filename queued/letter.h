@@ -51,6 +51,18 @@ enum {
 	LETTER_DOUBLE = 1 << 6  /* a bounce of a bounce, to contact */
 };
 
+/* Why a letter is held, stored in records: an operator's wish, or that it came
+ * when its account had sent as much as it may. */
+enum held {
+	HELD_NO,
+	HELD_OPERATOR,
+	HELD_LETTERS_HOUR,
+	HELD_LETTERS_DAY,
+	HELD_RCPTS_HOUR,
+	HELD_RCPTS_DAY,
+	HELD_MAX
+};
+
 /* Flags of a recipient; the engine stores them and gives them no meaning. */
 enum {
 	RCPT_WARNED = 1 << 0 /* the delay warning has been sent */
@@ -88,7 +100,7 @@ struct letter {
 	uint32_t flags;    /* LETTER_... */
 	int64_t arrival_s; /* realtime */
 	uint64_t size;     /* octets of the message text */
-	bool held;         /* by an operator */
+	uint8_t held;      /* HELD_: why nothing of it is tried */
 	bool big;          /* the text is the file big/QID */
 	struct place place; /* of the MSG or COPY record; set once durable */
 	struct span reverse_path; /* without brackets; empty: null path */
@@ -124,6 +136,9 @@ uint32_t letter_open_rcpts(const struct letter *l);
 /* letter_due_s - the earliest next_s of an unsettled recipient;
  * LETTER_NEVER when held or settled. */
 int64_t letter_due_s(const struct letter *l);
+
+/* letter_held_text - why it is held, in a word or two; "" when it is not. */
+const char *letter_held_text(const struct letter *l);
 
 /* One outcome of a STATE record. */
 struct outcome {

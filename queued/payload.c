@@ -101,7 +101,7 @@ decode_fixed(struct letter *l, struct cursor *v, uint64_t *through)
 	l->size = cursor_u64(v);
 	l->sid = cursor_u64(v);
 	*through = cursor_u64(v);
-	l->held = cursor_u8(v) != 0;
+	l->held = cursor_u8(v);
 	l->big = cursor_u8(v) != 0;
 }
 

@@ -115,6 +115,7 @@ status(void *arg, struct daemon_status *out, size_t max)
 	out[n++] = (struct daemon_status){ "letters", st.letters };
 	out[n++] = (struct daemon_status){ "active", q->actives.n };
 	out[n++] = (struct daemon_status){ "accepted", q->accepted };
+	out[n++] = (struct daemon_status){ "held", q->held };
 	out[n++] = (struct daemon_status){ "refused", q->refused };
 	out[n++] = (struct daemon_status){ "delivered", q->delivered };
 	out[n++] = (struct daemon_status){ "relayed", q->relayed };

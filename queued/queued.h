@@ -8,6 +8,7 @@
 #include "lib/hash.h"
 #include "lib/ipc/daemon.h"
 #include "queued/letter.h"
+#include "queued/limits.h"
 #include "queued/qidset.h"
 #include "queued/spool.h"
 
@@ -121,6 +122,7 @@ struct queued {
 	int rootfd;
 	struct spool *spool;
 	struct hash txs;        /* intake.c */
+	struct limits limits;   /* what accounts have sent */
 	struct hash actives;
 	struct hash dests;
 	struct hash jobs;
@@ -141,7 +143,7 @@ struct queued {
 	int64_t base_real_s, base_boot_s; /* queue_now() */
 	bool clock_told;
 	/* numbers for barid status */
-	uint64_t accepted, refused, delivered, relayed, deferred, failed,
+	uint64_t accepted, held, refused, delivered, relayed, deferred, failed,
 	    expired, dsns;
 };
 

@@ -4,6 +4,8 @@
  */
 #include "tests/unit/queued_play.h"
 
+static char last_held[40];
+
 static int
 on_answer(void *arg, struct ipc_msg *m)
 {
@@ -35,6 +37,8 @@ on_answer(void *arg, struct ipc_msg *m)
 			span_copy(f[i].text, play.last_to, 80);
 		else if (span_eqstr(f[i].key, "reply"))
 			span_copy(f[i].text, play.last_reply, 200);
+		else if (span_eqstr(f[i].key, "held"))
+			span_copy(f[i].text, last_held, sizeof(last_held));
 		else if (span_eqstr(f[i].key, "header"))
 			play.headers++;
 	}
@@ -156,6 +160,54 @@ wrong(void)
 }
 
 static void
+letter_as(const char *account, const char *to)
+{
+	play_tx_begin_as(play.granted++, "joe@example.test", account);
+	play_tx_rcpt(to, 0, "");
+	play_tx_body(PLAY_TEXT);
+	play_tx_commit(strlen(PLAY_TEXT));
+	play_run_ms(50);
+}
+
+/* Beyond the limit of one letter in an hour. */
+static void
+over_limit(void)
+{
+	struct play_job *j;
+
+	check_begin("what an account sent past its limit, with the reason");
+	letter_as("joe", "joe1@example.test");
+	letter_as("joe", "joe2@example.test");
+	letter_as("ann", "ann1@example.test");
+	letter_as("ann", "ann2@example.test");
+	command("queue list state=held");
+	check_int((int)play.records, 2);
+	check_str(last_held, "letters/hour");
+	command("queue list state=held account=joe");
+	check_int((int)play.records, 1);
+	check_str(play.last_to, "joe2@example.test");
+	check_str(play.last_state, "held");
+	check_begin("released by account");
+	check_int((int)command("queue release account=joe"), 0);
+	check_int((int)play.count, 2); /* the one that was on its way too */
+	play_run_ms(1300);
+	if (check_true((j = play_job_to("joe2")) != NULL))
+		play_says(j, OUTCOME_DELIVERED, "2.1.5", "");
+	check_true(play_job_to("ann2") == NULL);
+	check_begin("deleted by account");
+	check_int((int)command("queue delete account=ann state=held"), 0);
+	check_int((int)play.count, 1);
+	play_run_ms(300);
+	check_true(play_job_to("ann2") == NULL);
+	play_says(play_job_to("joe1"), OUTCOME_DELIVERED, "2.1.5", "");
+	play_says(play_job_to("ann1"), OUTCOME_DELIVERED, "2.1.5", "");
+	play_run_ms(200);
+	command("queue list");
+	check_int((int)play.records, 0);
+	check_int((int)play.q.dsns, 0);
+}
+
+static void
 many(void)
 {
 	struct play_job *j;
@@ -222,6 +274,9 @@ main(void)
 	one_letter();
 	wrong();
 	many();
+	play_stop();
+	play_start("accounts { letters 1/hour }\n", true);
+	over_limit();
 	play_stop();
 	return check_end();
 }

@@ -484,6 +484,7 @@ play_stop(void)
 	intake_close(&play.q);
 	play_turn();
 	spool_close(play.q.spool);
+	limits_clear(&play.q.limits);
 	hash_each(&play.q.actives, play_active_free, NULL);
 	close(play.q.rootfd);
 	conf_free(play.q.d.conf);
