@@ -25,9 +25,9 @@
 
 /* Those that others need come first; what reaches them early waits unread. */
 static const enum role start_order[] = {
-	ROLE_LOGD, ROLE_AUTHW, ROLE_AUTHD, ROLE_RESOLVER, ROLE_QUEUED,
-	ROLE_DFORK, ROLE_PFORK, ROLE_DELIVER, ROLE_RELAY, ROLE_POP3D,
-	ROLE_SMTPD,
+	ROLE_LOGD, ROLE_KEYD, ROLE_AUTHW, ROLE_AUTHD, ROLE_RESOLVER,
+	ROLE_QUEUED, ROLE_DFORK, ROLE_PFORK, ROLE_DELIVER, ROLE_RELAY,
+	ROLE_POP3D, ROLE_SMTPD,
 };
 
 static unsigned
@@ -69,6 +69,8 @@ role_count(const struct master *m, enum role role)
 	for (c = m->children; c != NULL; c = c->next)
 		if (c->role == role && c->state != CHILD_DRAINING)
 			n++;
+	case ROLE_KEYD:
+		return m->conf->ntls > 0; /* else there is nothing to sign */
 	return n;
 }
 

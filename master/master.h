@@ -47,16 +47,24 @@ struct bound {
 	bool wanted;
 };
 
-/* A file that the configuration names; its state when last passed on. */
-struct named_file {
-	struct named_file *next;
-	char *path;
-	enum role reader;
+/* What a change of a file shows in. All zero: there is none. */
+struct file_state {
 	dev_t dev;
 	ino_t ino;
 	off_t size;
 	struct timespec mtime, ctime;
-	bool missing;           /* said so already */
+};
+
+/* A file that the configuration names, for one role. */
+struct named_file {
+	struct named_file *next;
+	char *path;
+	enum role reader;
+	bool tls;               /* certificates and keys change together */
+	bool wanted;            /* by the newest configuration */
+	bool told;              /* why it is of no use, already */
+	struct file_state seen; /* at the last look */
+	struct file_state sent; /* when last passed on to all */
 };
 
 struct grant {
