@@ -55,6 +55,8 @@ role_wanted(const struct master *m, enum role role)
 		return m->conf->relay.workers;
 	case ROLE_AUTHW:
 		return AUTH_WORKERS;
+	case ROLE_KEYD:
+		return m->conf->ntls > 0; /* else there is nothing to sign */
 	default:
 		return 1;
 	}
@@ -69,8 +71,6 @@ role_count(const struct master *m, enum role role)
 	for (c = m->children; c != NULL; c = c->next)
 		if (c->role == role && c->state != CHILD_DRAINING)
 			n++;
-	case ROLE_KEYD:
-		return m->conf->ntls > 0; /* else there is nothing to sign */
 	return n;
 }
 
