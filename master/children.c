@@ -19,6 +19,7 @@
 #include "master/master.h"
 
 #define HEALTHY_MS     60000 /* a life this long ends a row of deaths */
+#define RENEW_MIN_MS   10000 /* who wants to begin anew sooner is dying */
 #define BACKOFF_MAX_S  60
 #define DEATHS_TOLD    10    /* in a row: said as an error of its own */
 #define AUTH_WORKERS   2     /* crypt(3) keeps one core busy each */
@@ -43,6 +44,19 @@ workers_for(const struct conf *conf, bool pop3)
 	return n;
 }
 
+/* Are there passwords that PAM or Dovecot has to look at? */
+static bool
+asks_others(const struct conf *conf)
+{
+	size_t i;
+
+	for (i = 0; i < conf->nusers; i++)
+		if (conf->users[i].passwords == PASSWORDS_PAM ||
+		    conf->users[i].passwords == PASSWORDS_DOVECOT)
+			return true;
+	return false;
+}
+
 static unsigned
 role_wanted(const struct master *m, enum role role)
 {
@@ -57,6 +71,8 @@ role_wanted(const struct master *m, enum role role)
 		return AUTH_WORKERS;
 	case ROLE_KEYD:
 		return m->conf->ntls > 0; /* else there is nothing to sign */
+	case ROLE_AUTHP:
+		return asks_others(m->conf);
 	default:
 		return 1;
 	}
@@ -184,6 +200,7 @@ child_start(struct child *c)
 	close(sv[1]);
 	c->pid = pid;
 	c->state = CHILD_STARTING;
+	c->renew = false;
 	c->started_ms = clock_boot_ms();
 	channel_open(&c->ch, sv[0]);
 	if (c->role == ROLE_LOGD)
@@ -213,10 +230,20 @@ tell_death(const struct child *c, int status, int64_t wait_s)
 	event_send(&e);
 }
 
+int
+on_renew(void *arg, struct ipc_msg *msg)
+{
+	struct child *c = arg;
+
+	(void)msg;
+	c->renew = true;
+	return 0;
+}
+
 static void
 child_died(struct child *c, int status)
 {
-	int64_t wait_s = 0;
+	int64_t wait_s = 0, lived_ms = clock_boot_ms() - c->started_ms;
 
 	if (c->role == ROLE_LOGD)
 		event_attach(NULL);
@@ -230,7 +257,13 @@ child_died(struct child *c, int status)
 			child_free(c);
 		return;
 	}
-	if (clock_boot_ms() - c->started_ms > HEALTHY_MS)
+	if (c->renew && lived_ms > RENEW_MIN_MS) { /* no death */
+		c->pid = 0;
+		c->state = CHILD_DOWN;
+		timer_set_ms(&c->backoff, 0);
+		return;
+	}
+	if (lived_ms > HEALTHY_MS)
 		c->deaths = 0;
 	if (c->deaths > 0)
 		wait_s = c->deaths > 6 ? BACKOFF_MAX_S
@@ -268,6 +301,26 @@ children_start(struct master *m)
 		while (role_count(m, start_order[i]) <
 		    role_wanted(m, start_order[i]))
 			child_start(child_new(m, start_order[i]));
+}
+
+void
+children_retire(struct master *m)
+{
+	struct ipc_writer w;
+	struct child *c, *next;
+
+	for (c = m->children; c != NULL; c = next) {
+		next = c->next;
+		if (c->state == CHILD_DRAINING || role_wanted(m, c->role) > 0)
+			continue;
+		if (c->pid == 0) {
+			child_free(c);
+			continue;
+		}
+		c->state = CHILD_DRAINING;
+		w = ipc_begin(&c->ch, IPC_DRAIN, 0, 0);
+		ipc_end(&w);
+	}
 }
 
 bool

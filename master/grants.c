@@ -415,6 +415,18 @@ on_session(void *arg, struct ipc_msg *msg)
 	return 0;
 }
 
+static bool
+users_name(const struct conf *conf, struct span path)
+{
+	size_t i;
+
+	for (i = 0; i < conf->nusers; i++)
+		if (conf->users[i].dovecot != NULL &&
+		    span_eqstr(path, conf->users[i].dovecot))
+			return true;
+	return false;
+}
+
 /* Does the configuration name this socket to this program? */
 static bool
 unix_allowed(const struct child *c, struct span path)
@@ -424,6 +436,8 @@ unix_allowed(const struct child *c, struct span path)
 
 	if (c->role == ROLE_LOGD)
 		return span_eqstr(path, "/dev/log");
+	if (c->role == ROLE_AUTHP)
+		return users_name(conf, path);
 	for (i = 0; i < conf->nroutes; i++)
 		if (conf->routes[i].path != NULL &&
 		    span_eqstr(path, conf->routes[i].path))

@@ -88,6 +88,8 @@ master_handlers(enum role role)
 		{ IPC_SESSION, on_session }, IPC_HANDLERS_END };
 	static const struct ipc_handler outward[] = { COMMON,
 		{ IPC_UNIX_ASK, on_unix_ask }, IPC_HANDLERS_END };
+	static const struct ipc_handler worker[] = { COMMON,
+		{ IPC_RENEW, on_renew }, IPC_HANDLERS_END };
 	static const struct ipc_handler forks[] = { COMMON,
 		{ IPC_CHILD_EXIT, on_child_exit }, IPC_HANDLERS_END };
 
@@ -100,8 +102,12 @@ master_handlers(enum role role)
 		return pop3d;
 	case ROLE_RELAY:
 	case ROLE_LOGD:
+	case ROLE_AUTHP:
 		return outward;
+	case ROLE_AUTHW:
+		return worker;
 	case ROLE_DFORK:
+	case ROLE_DRUN:
 	case ROLE_PFORK:
 		return forks;
 	default:
@@ -126,6 +132,8 @@ send_welcome(struct child *c)
 	ipc_put_u8(&w, id->none);
 	ipc_put_str(&w, id->root);
 	ipc_put_u8(&w, c->m->test_dir != NULL);
+	ipc_put_u8(&w, c->m->sandbox.log);
+	ipc_put_u8(&w, c->m->sandbox.landlock_max);
 	ipc_end(&w);
 }
 

@@ -23,7 +23,8 @@
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: master [-c configuration] [--test folder]\n"
+	fprintf(stderr, "usage: master [-c configuration] [--sandbox=log]\n"
+	    "              [--test folder [--landlock-abi N]]\n"
 	    "Started by barid(8): `barid run` or `barid start`.\n");
 	exit(EX_USAGE);
 }
@@ -170,6 +171,37 @@ bind_or_exit(struct master *m)
 	buf_clear(&err);
 }
 
+/* An older kernel's, for tests. */
+static uint8_t
+abi_read(const char *word)
+{
+	uint64_t abi;
+
+	if (span_u64(span_str(word), UINT8_MAX, &abi) == -1)
+		usage();
+	return (uint8_t)abi;
+}
+
+/* Said once; `barid status` shows it as well. */
+static void
+cells_tell(struct master *m)
+{
+	struct sandbox_kernel *k = &m->kernel;
+
+	sandbox_probe(k);
+	if (k->landlock > m->sandbox.landlock_max)
+		k->landlock = m->sandbox.landlock_max;
+	if (!k->seccomp)
+		log_warnx("this kernel has no seccomp: programs run without "
+		    "a filter of system calls");
+	if (k->landlock == 0)
+		log_warnx("this kernel has no Landlock, or it is not switched "
+		    "on (lsm=): programs run without it");
+	if (m->sandbox.log)
+		log_warnx("--sandbox=log: system calls that are not allowed "
+		    "are told in the kernel's log and done");
+}
+
 static void
 options_parse(struct master *m, int argc, char *argv[])
 {
@@ -177,6 +209,7 @@ options_parse(struct master *m, int argc, char *argv[])
 	const char *conf = NULL;
 	int i;
 
+	m->sandbox.landlock_max = UINT8_MAX;
 	for (i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
 			conf = argv[++i];
@@ -184,7 +217,12 @@ options_parse(struct master *m, int argc, char *argv[])
 			if (realpath(argv[++i], resolved) == NULL)
 				fatal("%s", argv[i]);
 			m->test_dir = resolved;
-		} else
+		} else if (strcmp(argv[i], "--sandbox=log") == 0)
+			m->sandbox.log = true;
+		else if (strcmp(argv[i], "--landlock-abi") == 0 &&
+		    i + 1 < argc && m->test_dir != NULL)
+			m->sandbox.landlock_max = abi_read(argv[++i]);
+		else
 			usage();
 	}
 	paths_set(m, conf);
@@ -204,6 +242,7 @@ main(int argc, char *argv[])
 	identities_resolve(&m);
 	folders_prepare(&m);
 	lock_take(&m);
+	cells_tell(&m);
 	m.started_s = clock_now_s();
 	loop_init(&m.loop);
 	timer_init(&m.poll, &m.loop, files_poll, &m);

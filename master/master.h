@@ -34,6 +34,7 @@ struct child {
 	int64_t started_ms;     /* clock_boot_ms */
 	unsigned deaths;        /* in a row; cleared after a minute's life */
 	unsigned restarts;
+	bool renew;             /* it ends in order, to be started anew */
 	struct child *next;
 };
 
@@ -87,6 +88,8 @@ struct master {
 	struct paths path;
 	struct conf *conf;
 	struct identity ids[ROLE_MAX];
+	struct sandbox_options sandbox;
+	struct sandbox_kernel kernel;
 	struct child *children;
 	struct bound *bounds;
 	struct named_file *files;
@@ -103,6 +106,9 @@ struct master {
 
 /* children.c */
 void children_start(struct master *m);
+/* ends those that the configuration has no more use for */
+void children_retire(struct master *m);
+int on_renew(void *arg, struct ipc_msg *msg);
 void children_clear(struct master *m);
 struct child *child_find(struct master *m, enum role role, unsigned instance);
 struct child *child_new(struct master *m, enum role role);

@@ -91,9 +91,10 @@ master_reload(struct master *m, struct buf *err)
 	m->conf = fresh;
 	bind_commit(m);
 	files_setup(m);
+	children_retire(m);
 	for (c = m->children; c != NULL; c = c->next)
 		if (c->role != ROLE_SMTPD && c->role != ROLE_POP3D &&
-		    c->pid != 0) {
+		    c->pid != 0 && c->state != CHILD_DRAINING) {
 			handout_conf(c);
 			files_hand(c);
 			send_plain(c, IPC_START);

@@ -19,6 +19,7 @@
 #define CONF_TEXT_MAX (16u * 1024 * 1024)
 #define STATUS_MAX    64
 #define CTL_MAX       8 /* admins' commands served at once */
+#define DNS_PORTS_MAX 32 /* of forwarders; further ones are asked over UDP */
 
 static int on_welcome(void *, struct ipc_msg *);
 static int on_conf(void *, struct ipc_msg *);
@@ -225,6 +226,8 @@ on_identity(void *arg, struct ipc_msg *m)
 	d->id.none = ipc_get_u8(&rd) != 0;
 	root = ipc_get_span(&rd, sizeof(d->id.root) - 1);
 	d->test = ipc_get_u8(&rd) != 0;
+	d->id.sandbox.log = ipc_get_u8(&rd) != 0;
+	d->id.sandbox.landlock_max = ipc_get_u8(&rd);
 	if (!ipc_at_end(&rd) ||
 	    span_copy(root, d->id.root, sizeof(d->id.root)) == -1)
 		return -1;
@@ -314,6 +317,51 @@ waiting_up(struct daemon *d, bool logd_alone)
 	}
 }
 
+/* The ports of name servers, as the configuration has them now: with others
+ * the resolver begins anew. */
+static size_t
+dns_ports(const struct conf_dns *dns, uint16_t ports[DNS_PORTS_MAX])
+{
+	size_t i, n = 0;
+
+	if (dns->records == NULL)
+		ports[n++] = 53;
+	for (i = 0; i < dns->forward.n && n < DNS_PORTS_MAX; i++) {
+		struct span word = span_str(dns->forward.words[i]);
+		ssize_t colon = span_rfind(word, ':');
+		uint64_t port;
+
+		if (colon != -1 && span_u64(span_from(word,
+		    (size_t)colon + 1), UINT16_MAX, &port) == 0)
+			ports[n++] = (uint16_t)port;
+	}
+	return n;
+}
+
+/*
+ * For good, and before the first thread is made. A program that needs the right
+ * to gain new rights (PAM's helpers) must enter while it is still root.
+ */
+static void
+rights_drop(struct daemon *d)
+{
+	enum role role = d->spec->role;
+	uint16_t ports[DNS_PORTS_MAX];
+	const struct sandbox_where where = {
+		.root = d->id.none ? d->id.root : "/",
+		.ports = ports, .nports = dns_ports(&d->conf->dns, ports),
+	};
+	bool early = !role_row(role)->no_new_privs;
+
+	sandbox_prepare(&d->sandbox, role, &d->id.sandbox);
+	if (early && !d->id.none)
+		sandbox_enter(&d->sandbox, &where);
+	privsep_drop(role, &d->id);
+	if (!early)
+		sandbox_enter(&d->sandbox, &where);
+	sandbox_clear(&d->sandbox);
+}
+
 static void
 first_start(struct daemon *d)
 {
@@ -321,7 +369,7 @@ first_start(struct daemon *d)
 	d->next_conf = NULL;
 	if (d->spec->prepare != NULL && d->spec->prepare(d->arg) == -1)
 		fatalx("cannot start: %s", d->complaint);
-	privsep_drop(d->spec->role, &d->id);
+	rights_drop(d);
 	d->started = true;
 	waiting_up(d, true);
 	if (d->spec->start != NULL)

@@ -73,6 +73,7 @@ struct daemon {
 	size_t npeers;
 	bool started, draining, stopping;
 	/* private */
+	struct sandbox sandbox;
 	struct waiting_peer *waiting;
 	struct ipc_handler *handlers;
 	struct conf *next_conf;

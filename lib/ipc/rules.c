@@ -9,10 +9,11 @@
 #define LOGGER (B(SMTPD) | B(QUEUED) | B(RESOLVER) | B(RELAY) | B(DELIVER) | \
 	B(AUTHD) | B(AUTHW) | B(AUTHP) | B(KEYD) | B(POP3D) | B(LOGD))
 #define ANYONE (LOGGER | B(DUSER) | B(PUSER) | B(CTL))
-#define CHILD  (LOGGER | B(DFORK) | B(PFORK))
+#define CHILD  (LOGGER | FORKS)
 #define JOBS   (B(DELIVER) | B(RELAY) | B(DUSER))
 #define SENDER (B(QUEUED) | B(DELIVER))
-#define FORKS  (B(DFORK) | B(PFORK))
+#define FORKS  (B(DFORK) | B(DRUN) | B(PFORK))
+#define NAMERS (B(RELAY) | B(LOGD) | B(AUTHP)) /* of sockets */
 #define SECURE (B(SMTPD) | B(RELAY) | B(POP3D)) /* speak TLS */
 
 #define PATH   (4 + IPC_PATH_MAX)
@@ -30,7 +31,7 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(WELCOME,      MASTER,     CHILD,      9, 256,      NO, NO, NO),
 	R(CONF,         MASTER,     CHILD,      5, MAXI,     NO, NO, NO),
 	R(CONF_DONE,    CHILD,      MASTER,     5, 1 + TEXT, NO, NO, NO),
-	R(IDENTITY,     MASTER,     CHILD,      14, 512,     NO, NO, NO),
+	R(IDENTITY,     MASTER,     CHILD,      16, 512,     NO, NO, NO),
 	R(PEER,         MASTER,     CHILD,      3, 3,        FD, NO, NO),
 	R(LISTENER,     MASTER,     B(SMTPD) | B(POP3D), 3, 3, FD, NO, NO),
 	R(FILE,         MASTER,     B(AUTHD) | B(AUTHW), 5, PATH, FD, NO, NO),
@@ -108,11 +109,13 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(SESSION,      B(POP3D),   MASTER,     20, 20,      FD, NO, NO),
 	R(SESSION_DONE, MASTER,     B(POP3D),   5, 1 + TEXT, NO, REPLY, NO),
 
+	R(RENEW,        B(AUTHW),   MASTER,     0, 0,        NO, NO, NO),
+
 	R(PW_NAME,      B(AUTHD),   B(AUTHW),   4, PATH,     NO, NO, NO),
 	R(PW_UID,       B(AUTHD),   B(AUTHW),   4, 4,        NO, NO, NO),
 	R(PW,           B(AUTHW),   B(AUTHD),   21, 16 + 3 * PATH, NO, REPLY, NO),
-	R(PW_CHECK,     B(AUTHD),   B(AUTHW),   13, 1 + 3 * PATH, NO, NO, NO),
-	R(PW_CHECKED,   B(AUTHW),   B(AUTHD),   1, 1,        NO, REPLY, NO),
+	R(PW_CHECK,     B(AUTHD),   B(AUTHW) | B(AUTHP), 13, 1 + 3 * PATH, NO, NO, NO),
+	R(PW_CHECKED,   B(AUTHW) | B(AUTHP), B(AUTHD),   1, 1,        NO, REPLY, NO),
 	R(PW_SCRAM,     B(AUTHD),   B(AUTHW),   9, 1 + 2 * PATH, NO, NO, NO),
 	R(PW_SALT,      B(AUTHW),   B(AUTHD),   9, 9 + 64,   NO, REPLY, NO),
 	R(PW_PROOF,     B(AUTHD),   B(AUTHW),   21, 9 + 7 * PATH, NO, NO, NO),
@@ -124,8 +127,8 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(ROUTE_ASK,    B(RELAY),   B(RESOLVER), 7, 3 + 4 + 256, NO, NO, NO),
 	R(ROUTE_ANSWER, B(RESOLVER), B(RELAY),  9, MAXI,     NO, REPLY, NO),
 
-	R(UNIX_ASK,     B(RELAY) | B(LOGD), MASTER, 5, 4 + 256, NO, NO, NO),
-	R(UNIX,         MASTER,     B(RELAY) | B(LOGD), 5, 1 + TEXT, FD, REPLY, NO),
+	R(UNIX_ASK,     NAMERS,     MASTER,     5, 4 + 256,  NO, NO, NO),
+	R(UNIX,         MASTER,     NAMERS,     5, 1 + TEXT, FD, REPLY, NO),
 
 	R(TICKETS,      B(KEYD),    SECURE,     1, 1 + 3 * 92, NO, NO, NO),
 	R(SIGN_SOCKET,  SECURE,     B(KEYD),    0, 0,        FD, NO, NO),

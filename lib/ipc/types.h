@@ -33,7 +33,8 @@ enum ipc_type {
 	                   * package; other versions end here */
 	IPC_CONF,         /* u8 last, str text: pieces of the configuration */
 	IPC_CONF_DONE,    /* reply: u8 ok, str complaint */
-	IPC_IDENTITY,     /* u32 uid, u32 gid, u8 none, str root, u8 test */
+	IPC_IDENTITY,     /* u32 uid, u32 gid, u8 none, str root, u8 test,
+	                   * u8 log instead of end, u8 newest Landlock ABI */
 	IPC_PEER,         /* u8 role, u16 instance; fd: a channel end */
 	IPC_LISTENER,     /* u16 index in conf.listens, u8 kind; fd */
 	IPC_FILE,         /* str name as in the configuration; fd read-only */
@@ -159,6 +160,9 @@ enum ipc_type {
 	IPC_SESSION,      /* str ticket; fd: one end of a socketpair */
 	IPC_SESSION_DONE, /* reply: u8 ok, str complaint */
 
+	/* authd -w - master */
+	IPC_RENEW,        /* - : I end in order; start me again, it is no death */
+
 	/* authd - authd -w */
 	IPC_PW_NAME,      /* str name: of the host's accounts */
 	IPC_PW_UID,       /* u32 uid */
@@ -189,7 +193,7 @@ enum ipc_type {
 	                   * { u8 place of its host, u8 secure, u8 family (4, 6),
 	                   * 4 or 16 octets }: in the order to try */
 
-	/* relay, logd - master */
+	/* relay, logd, authd -p - master */
 	IPC_UNIX_ASK,     /* str path, as named in the configuration */
 	IPC_UNIX,         /* reply: u8 ok, str complaint; fd when ok */
 

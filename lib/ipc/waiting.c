@@ -24,6 +24,7 @@
 struct waiting {
 	struct daemon d;
 	const struct waiting_spec *spec;
+	struct sandbox cell;   /* of the children: made once */
 	int lock;              /* came with IPC_FORK_LOCK, for the next fork */
 };
 
@@ -59,17 +60,22 @@ child_run(struct waiting *w, const struct account *a, int peer)
 	const struct waiting_spec *spec = w->spec;
 	int lock = w->lock == -1 ? -1 : CHILD_LOCK_FD;
 
+	const struct sandbox_where where = { .mailbox = a->mailbox,
+		.index = a->index, .dotlock = lock == -1 };
+
 	log_init(role_name(spec->child));
 	child_descriptors(peer, w->lock);
 	signal(SIGCHLD, SIG_DFL);
 	if (role_row(spec->child)->no_new_privs &&
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		_exit(70);
+	privsep_limits(spec->child, w->d.id.none);
 	if (!w->d.id.none &&
 	    privsep_become(a->uid, a->gid, a->mail_gid) == -1) {
 		log_warn("becoming %s (uid %u)", a->user, (unsigned)a->uid);
 		_exit(70);
 	}
+	sandbox_enter(&w->cell, &where);
 	_exit(spec->child_main(a, CHILD_PEER_FD, lock, w->d.conf->host,
 	    w->d.test));
 }
@@ -164,6 +170,16 @@ start(void *arg)
 	loop_signal(&w->d.loop, SIGCHLD, on_child, w);
 }
 
+/* While that is still allowed to us. */
+static int
+prepare(void *arg)
+{
+	struct waiting *w = arg;
+
+	sandbox_prepare(&w->cell, w->spec->child, &w->d.id.sandbox);
+	return 0;
+}
+
 int
 waiting_main(const struct waiting_spec *spec)
 {
@@ -175,9 +191,12 @@ waiting_main(const struct waiting_spec *spec)
 	struct daemon_spec ds = {
 		.role = spec->role,
 		.master_handlers = handlers,
+		.prepare = prepare,
 		.start = start,
 	};
 	struct waiting w = { .spec = spec, .lock = -1 };
+	int rv = daemon_main(&ds, &w.d, &w);
 
-	return daemon_main(&ds, &w.d, &w);
+	sandbox_clear(&w.cell);
+	return rv;
 }

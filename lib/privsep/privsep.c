@@ -40,10 +40,12 @@ bounding_set_empty(void)
 	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
-static void
-limits_set(const struct role_row *row)
+void
+privsep_limits(enum role r, bool shared)
 {
-	struct rlimit none = { 0, 0 }, files;
+	const struct role_row *row = role_row(r);
+	struct rlimit none = { 0, 0 }, files, forks = { row->nproc,
+		row->nproc };
 
 	if (setrlimit(RLIMIT_CORE, &none) == -1)
 		fatal("RLIMIT_CORE");
@@ -55,6 +57,11 @@ limits_set(const struct role_row *row)
 	files.rlim_cur = files.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &files) == -1)
 		fatal("RLIMIT_NOFILE");
+	/* It counts all that a uid has: of one that people have only "none"
+	 * can be said. */
+	if (row->nproc != UINT32_MAX && (row->nproc == 0 || !shared) &&
+	    setrlimit(RLIMIT_NPROC, &forks) == -1)
+		fatal("RLIMIT_NPROC");
 }
 
 static void
@@ -92,8 +99,8 @@ privsep_drop(enum role r, const struct identity *id)
 	uint32_t keep = row->caps == CAPS_SETID
 	    ? CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) : 0;
 
+	privsep_limits(r, id->none);
 	if (!id->none) {
-		limits_set(row);
 		if (row->root != ROOT_HOST)
 			root_change(id);
 		if (bounding_set_empty() == -1)

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "lib/privsep/roles.h"
+#include "lib/privsep/sandbox.h"
 
 /* The uids below this are never become by a waiting process. */
 #define UID_USER_MIN 1000
@@ -16,6 +17,7 @@ struct identity {
 	gid_t gid;
 	char root[256];        /* chroot target; "" = none */
 	bool none;             /* "privileges none": change nothing */
+	struct sandbox_options sandbox;
 };
 
 /*
@@ -26,6 +28,10 @@ struct identity {
  * that cannot drop must not run.
  */
 void privsep_drop(enum role r, const struct identity *id);
+
+/* privsep_limits - core files, descriptors and processes as the row says. A part
+ * of privsep_drop; a waiting process's child does it by itself. */
+void privsep_limits(enum role r, bool none);
 
 /*
  * privsep_become - a waiting process's child becomes the owner of a mailbox:

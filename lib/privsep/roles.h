@@ -27,6 +27,8 @@ enum role {
 	ROLE_POP3D,
 	ROLE_PFORK,   /* pop3d -s */
 	ROLE_PUSER,   /* pop3d -u */
+	ROLE_DRUN,    /* deliver -r: starts users' commands */
+	ROLE_DCMD,    /* its child: one user's commands, outside any cell */
 	ROLE_CTL,     /* the admin's command: no child of master */
 	ROLE_MAX
 };
@@ -37,6 +39,39 @@ enum role {
 enum role_root { ROOT_HOST, ROOT_EMPTY, ROOT_SPOOL, ROOT_MAIL, ROOT_LOG };
 
 enum role_caps { CAPS_NONE, CAPS_SETID, CAPS_ALL };
+
+/* Files by name: what Landlock leaves of them. */
+enum role_files {
+	FILES_NONE,
+	FILES_ROOT,   /* all below its root folder */
+	FILES_LOCKS,  /* its root folder: makes and removes files there */
+	FILES_LOOK,   /* reads what its user may read, writes nothing */
+	FILES_BOX,    /* one mailbox's folder and index */
+	FILES_OWN,    /* what its user may; runs and makes no special file */
+	FILES_FREE    /* no Landlock */
+};
+
+enum role_ports {
+	TCP_NONE,
+	TCP_DNS,      /* connects to the ports of name servers */
+	TCP_OUT,      /* connects anywhere, binds no port of its own choice */
+	TCP_FREE
+};
+
+/* Sets of system calls; lib/privsep/sandbox_calls.c says what is in each. */
+enum {
+	CALLS_BASE    = 1u << 0, /* memory, time, descriptors it has, its end */
+	CALLS_ACCEPT  = 1u << 1, /* takes connections from listeners */
+	CALLS_INET    = 1u << 2, /* opens connections */
+	CALLS_THREADS = 1u << 3,
+	CALLS_NAMES   = 1u << 4, /* opens files and looks at them */
+	CALLS_DISK    = 1u << 5, /* changes files and folders */
+	CALLS_LOCKS   = 1u << 6, /* asks whether the holder of a lock lives */
+	CALLS_GROUP   = 1u << 7, /* leaves the mail group behind */
+	CALLS_MEMFD   = 1u << 8, /* files without a name */
+	CALLS_MODULES = 1u << 9, /* what modules of NSS may do */
+	CALLS_FORK    = 1u << 10 /* forks children that take users' ids */
+};
 
 struct role_row {
 	const char *name;      /* "smtpd", "deliver-s": in the log and status */
@@ -52,6 +87,13 @@ struct role_row {
 	const char *network;   /* in words, for the printed table */
 	const char *touches;
 	const char *holds;
+	unsigned nproc;        /* RLIMIT_NPROC; 0: it never forks */
+	unsigned calls;        /* CALLS_; 0: no filter of system calls */
+	enum role_files files;
+	enum role_ports ports;
+	bool scoped;           /* no signal, no abstract socket beyond its cell */
+	const char *gets;      /* what an attacker who owns it has */
+	const char *stops;     /* and what keeps him from more */
 };
 
 /* role_row - the row of a role; never NULL for 1..ROLE_MAX-1. */
