@@ -163,6 +163,8 @@ struct conf_dns {
 	bool builtin;             /* was said */
 	struct conf_list forward; /* ADDR:PORT; empty: builtin recursion */
 	char *records;           /* test only: a zone-like file */
+	char *anchor;            /* test only: a zone file of DS or DNSKEY that
+	                          * the servers of forward are held to */
 };
 
 enum conf_log_to { LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_FILE };

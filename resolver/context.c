@@ -56,21 +56,25 @@ context_options(struct ub_ctx *ctx)
 	return err == 0 ? 0 : -1;
 }
 
+static int
+context_anchor_file(struct ub_ctx *ctx, const char *path)
+{
+	int err = ub_ctx_add_ta_file(ctx, path);
+
+	if (err != 0)
+		log_warnx("%s: %s", path, ub_strerror(err));
+	return err == 0 ? 0 : -1;
+}
+
 /* Without an anchor answers are insecure, never bogus: said loudly, once. */
 static int
 context_anchor(struct ub_ctx *ctx)
 {
 	size_t i;
-	int err;
 
-	for (i = 0; i < nitems(root_keys); i++) {
-		if (access(root_keys[i], R_OK) == -1)
-			continue;
-		if ((err = ub_ctx_add_ta_file(ctx, root_keys[i])) == 0)
-			return 0;
-		log_warnx("%s: %s", root_keys[i], ub_strerror(err));
-		return -1;
-	}
+	for (i = 0; i < nitems(root_keys); i++)
+		if (access(root_keys[i], R_OK) == 0)
+			return context_anchor_file(ctx, root_keys[i]);
 	log_warnx("no trust anchor for the DNS root in %s or %s: DNSSEC is not "
 	    "checked", root_keys[0], root_keys[1]);
 	return 0;
@@ -113,6 +117,8 @@ context_sources(struct ub_ctx *ctx, const struct conf_dns *conf, bool test)
 	for (i = 0; i < conf->forward.n; i++)
 		if (context_forward(ctx, conf->forward.words[i]) == -1)
 			return -1;
+	if (conf->anchor != NULL)
+		return context_anchor_file(ctx, conf->anchor);
 	/* A test's server has zones that no chain of trust leads to. */
 	if (test && conf->forward.n > 0)
 		return 0;

@@ -55,6 +55,12 @@ same_list(const struct conf_list *a, const struct conf_list *b)
 	return true;
 }
 
+static bool
+same_path(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 /* libunbound takes its settings, and the root's keys from a file, only once:
  * with others this process ends, and master starts a new one. */
 static int
@@ -64,8 +70,8 @@ resolver_reload(void *arg, const struct conf *old)
 	const struct conf_dns *a = &old->dns, *b = &r->daemon.conf->dns;
 
 	if (!same_list(&a->forward, &b->forward) ||
-	    (a->records == NULL) != (b->records == NULL) ||
-	    (a->records != NULL && strcmp(a->records, b->records) != 0)) {
+	    !same_path(a->records, b->records) ||
+	    !same_path(a->anchor, b->anchor)) {
 		log_info("other name servers: beginning anew");
 		daemon_exit(&r->daemon);
 	}

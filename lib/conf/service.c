@@ -369,6 +369,9 @@ const struct conf_row conf_dns_rows[] = {
 	{ .name = "records", .type = T_PATH, .offset = DNS(records),
 	  .flags = ROW_TEST, .args = "PATH",
 	  .doc = "answer from this file, ask nobody" },
+	{ .name = "anchor", .type = T_PATH, .offset = DNS(anchor),
+	  .flags = ROW_TEST, .args = "PATH",
+	  .doc = "trust the DS or DNSKEY records in this file" },
 	{ .name = NULL }
 };
 /* clang-format on */

@@ -382,7 +382,7 @@ test_test_only(void)
 	static const char *const only[] = { "identity smtpd 1:1",
 		"privileges none", "login clear", "allow loopback",
 		"route { to any via mx { port 2525 } }",
-		"dns { records /tmp/r }" };
+		"dns { records /tmp/r }", "dns { anchor /tmp/k }" };
 	struct conf_errors errors;
 	char text[400];
 	struct conf *c;
