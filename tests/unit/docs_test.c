@@ -111,7 +111,11 @@ check_sample(const struct conf *c)
 	check_int(c->listens[0].client_connections, 30);
 	check_int(c->listens[0].ndenies, 2);
 	check_int(c->listens[1].limit.count, 100);
+	check_int(c->listens[0].tls_mode, TLS_OFFERED);
+	check_int(c->listens[2].kind, LISTEN_SUBMISSION);
+	check_int(c->listens[3].tls_mode, TLS_IMMEDIATE);
 	if (check_true((u = conf_users_find(c, "staff")) != NULL)) {
+		check_int(u->passwords, PASSWORDS_DOVECOT);
 		check_str(u->path, "%h/Mailbox");
 		check_int(u->quota, 1073741824);
 	}
@@ -120,6 +124,10 @@ check_sample(const struct conf *c)
 	    span_str("x@dept.example"));
 	if (check_true(r != NULL))
 		check_int(r->port, 2525);
+	r = conf_route_find(c, span_str("a@isp.example"),
+	    span_str("x@bank.example"));
+	if (check_true(r != NULL))
+		check_int(r->tls, TLS_OUT_VERIFIED);
 	r = conf_route_find(c, span_str("a@isp.example"),
 	    span_str("x@lists.example"));
 	if (check_true(r != NULL))
