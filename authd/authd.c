@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "authd/authd.h"
+#include "authd/outside.h"
 #include "authd/worker.h"
 #include "lib/log.h"
 
@@ -131,5 +132,7 @@ main(int argc, char *argv[])
 
 	if (argc == 2 && strcmp(argv[1], "-w") == 0)
 		return worker_main();
+	if (argc == 2 && strcmp(argv[1], "-p") == 0)
+		return outside_main();
 	return daemon_main(&spec, &a.daemon, &a);
 }

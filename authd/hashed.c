@@ -140,7 +140,7 @@ hashed_read(struct hashed_users *u, int fd, bool has_owner, uid_t uid_min,
     bool loud)
 {
 	struct hashed_users fresh = { .name = u->name, .file = u->file,
-	    .scram = true };
+	    .passwords = u->passwords, .scram = true };
 	struct reading rd = { &fresh, has_owner, loud, uid_min };
 	struct users_sink sink = { add_row, bad_line, &rd };
 

@@ -1,6 +1,7 @@
 /*
- * authd/pool.c - hands blocking questions to the workers. A worker that dies
- * or hangs costs the one question that it had: its asker is told 'later'.
+ * authd/pool.c - hands blocking questions to the workers. A worker that hangs
+ * costs the question that it had: its asker is told 'later'. One that ends, as
+ * they do from time to time, costs nothing: another gets the question, once.
  */
 #include <stdlib.h>
 
@@ -36,7 +37,8 @@ idle_worker(struct pool *p, unsigned *which)
 	for (i = 0; i < n && i < POOL_WORKERS_MAX; i++) {
 		struct channel *ch;
 
-		if (p->workers[i].busy)
+		if (p->workers[i].busy >= (p->role == ROLE_AUTHP ?
+		    POOL_BUSY_PAM : POOL_BUSY))
 			continue;
 		ch = daemon_peer(p->daemon, p->role, i);
 		if (ch == NULL || !channel_is_open(ch))
@@ -50,6 +52,18 @@ idle_worker(struct pool *p, unsigned *which)
 	return best;
 }
 
+/* To the front: it has waited already. */
+static void
+put_back(struct pool *p, struct pool_task *t)
+{
+	t->again = true;
+	t->until_ms = clock_boot_ms() + POOL_TIMEOUT_MS;
+	if ((t->next = p->first) == NULL)
+		p->last = &t->next;
+	p->first = t;
+	p->queued++;
+}
+
 static int
 on_answer(void *arg, struct ipc_msg *m)
 {
@@ -57,7 +71,12 @@ on_answer(void *arg, struct ipc_msg *m)
 	struct pool *p = t->pool;
 	int rv;
 
-	t->worker->busy = false;
+	t->worker->busy--;
+	if (m == NULL && !t->again && !channel_is_open(t->ch)) {
+		put_back(p, t);
+		pool_kick(p);
+		return 0;
+	}
 	if (m == NULL)
 		t->worker->failed_ms = clock_boot_ms();
 	rv = t->done(t->arg, m);
@@ -73,7 +92,8 @@ hand_over(struct pool_task *t, struct channel *ch, unsigned which)
 	uint32_t request;
 
 	t->worker = &t->pool->workers[which];
-	t->worker->busy = true;
+	t->worker->busy++;
+	t->ch = ch;
 	request = channel_request(ch, POOL_TIMEOUT_MS, on_answer, t);
 	w = ipc_begin(ch, (enum ipc_type)t->type, request, 0);
 	ipc_put_octets(&w, buf_span(&t->body));
@@ -81,7 +101,6 @@ hand_over(struct pool_task *t, struct channel *ch, unsigned which)
 	(void)ipc_end(&w);
 	if (t->type == IPC_PW_CHECK)
 		channel_flush_secret(ch);
-	buf_wipe(&t->body);
 }
 
 static void

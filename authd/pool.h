@@ -10,9 +10,12 @@
 #define POOL_WORKERS_MAX 32
 #define POOL_QUEUE_MAX   4096  /* what waits: beyond it the answer is 'later' */
 #define POOL_TIMEOUT_MS  30000 /* in the queue, and again in the worker */
+#define POOL_BUSY        1     /* questions at a time that a worker has */
+#define POOL_BUSY_PAM    32    /* authd -p, which blocks for none of them */
 
 struct pool_task {
 	struct pool_task *next;
+	bool again;            /* its worker had left before it came */
 	uint16_t type;         /* IPC_PW_NAME, IPC_PW_UID, IPC_PW_CHECK ... */
 	struct buf body;       /* of the message; owned, wiped */
 	int64_t until_ms;
@@ -20,6 +23,7 @@ struct pool_task {
 	int (*done)(void *arg, struct ipc_msg *m);
 	void *arg;
 	struct pool *pool;
+	struct channel *ch;    /* of the worker that has it */
 	struct pool_worker *worker;
 };
 
@@ -29,7 +33,7 @@ struct pool {
 	struct pool_task *first, **last;
 	size_t queued;
 	struct pool_worker {
-		bool busy;
+		unsigned busy;     /* questions that it has */
 		int64_t failed_ms; /* when it last let a deadline pass */
 	} workers[POOL_WORKERS_MAX];
 	struct timer deadline;

@@ -22,7 +22,7 @@ enum {
 	SEES_KEYS = 1 << 13,    /* whom which tls block serves */
 	SEES_OWN_CERTS = 1 << 14, /* tls blocks of routes */
 	SEES_ACCOUNTS = 1 << 15,
-	SEES_PAM = 1 << 16,     /* of users, those of PAM */
+	SEES_PAM = 1 << 16,     /* of users, those of PAM and Dovecot */
 	SEES_ALL = ~0
 };
 
@@ -158,7 +158,8 @@ static bool
 sees_users(const struct conf_users *u, int see)
 {
 	return (see & SEES_USERS) != 0 ||
-	    ((see & SEES_PAM) != 0 && u->passwords == PASSWORDS_PAM);
+	    ((see & SEES_PAM) != 0 && (u->passwords == PASSWORDS_PAM ||
+	    u->passwords == PASSWORDS_DOVECOT));
 }
 
 static void

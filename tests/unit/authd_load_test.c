@@ -23,6 +23,7 @@ read_users(void)
 {
 	struct buf text = BUF_INIT(64u << 20);
 	int fd = memfd_create("users", MFD_CLOEXEC), i;
+	struct hashed_walk walk;
 	int64_t begin;
 
 	for (i = 1; i <= USERS; i++)
@@ -38,10 +39,10 @@ read_users(void)
 	printf("%d accounts read in %d ms\n", USERS, (int)begin);
 	check_true(begin < 10000);
 	check_int(hashed.rows.names.n, USERS);
-	check_true(hashed_find(&hashed, span_str("user1@example.test")) !=
-	    NULL);
-	check_true(hashed_find(&hashed, span_str("user0@example.test")) ==
-	    NULL);
+	check_true(hashed_find(&hashed, span_str("user1@example.test"),
+	    &walk));
+	check_true(!hashed_find(&hashed, span_str("user0@example.test"),
+	    &walk));
 	close(fd);
 }
 

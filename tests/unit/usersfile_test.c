@@ -11,6 +11,10 @@
 #define NO_UID   ((intmax_t)USERSFILE_NO_UID)
 #define NO_QUOTA USERSFILE_NO_QUOTA
 
+#define SCRAM "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$" \
+	"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:" \
+	"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+
 static const struct {
 	const char *name, *in;
 	int rv;
@@ -41,6 +45,48 @@ static const struct {
 	    "" },
 	{ "quota in K", "a : * : 5 : 3K", 1, "a", 0, 5, 3072, 0, "" },
 	{ "no quota", "a : * : 5 : 0", 1, "a", 0, 5, 0, 0, "" },
+	{ "a verifier", "a : " SCRAM " : 5 : 7", 1, "a", 1, 5, 7, 0, "" },
+	{ "a verifier, close together", "a:" SCRAM ":5:7", 1, "a", 1, 5, 7, 0,
+	    "" },
+	{ "a verifier at the end", "a:" SCRAM, 1, "a", 1, NO_UID, NO_QUOTA,
+	    0, "" },
+	{ "verifiers and hashes", "a:" SCRAM "," SCRAM ",$6$x," SCRAM ":5", 1,
+	    "a", 4, 5, NO_QUOTA, 0, "" },
+	{ "a locked verifier", "a : !" SCRAM " : 5", 1, "a", 0, 5, NO_QUOTA,
+	    0, "" },
+	{ "a locked app password", "a : !" SCRAM " label=x, $6$y : 5", 1, "a",
+	    1, 5, NO_QUOTA, 0, "" },
+	{ "app passwords", "a : $6$x, " SCRAM " label=phone scope=pop3|imap "
+	    "until=2027-01-31, $6$z label=tv : 5", 1, "a", 3, 5, NO_QUOTA, 0,
+	    "" },
+	{ "senders", "a : * : 5 : : sender=b@C.example, nomail, sender=@D.e",
+	    1, "a", 0, 5, NO_QUOTA, USER_F_NOMAIL, "" },
+	{ "half a verifier", "a : SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ== "
+	    ": 5", -1, NULL, 0, 0, 0, 0, NULL },
+	{ "few iterations", "a : SCRAM-SHA-256$1:W22ZaJ0SNY7soEsUEjb6gQ==$"
+	    "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
+	    "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU= : 5", -1, NULL, 0, 0,
+	    0, 0, NULL },
+	{ "a word behind a verifier", "a : " SCRAM "x : 5", -1, NULL, 0, 0, 0,
+	    0, NULL },
+	{ "unknown word", "a : $6$x colour=red : 5", -1, NULL, 0, 0, 0, 0,
+	    NULL },
+	{ "unknown scope", "a : $6$x scope=pop3|ftp : 5", -1, NULL, 0, 0, 0,
+	    0, NULL },
+	{ "empty scope", "a : $6$x scope= : 5", -1, NULL, 0, 0, 0, 0, NULL },
+	{ "no such day", "a : $6$x until=2027-02-29 : 5", -1, NULL, 0, 0, 0,
+	    0, NULL },
+	{ "no day", "a : $6$x until=soon : 5", -1, NULL, 0, 0, 0, 0, NULL },
+	{ "no label", "a : $6$x label= : 5", -1, NULL, 0, 0, 0, 0, NULL },
+	{ "odd label", "a : $6$x label=a/b : 5", -1, NULL, 0, 0, 0, 0, NULL },
+	{ "nine hashes", "a : $1,$2,$3,$4,$5,$6,$7,$8,$9 : 5", -1, NULL, 0, 0,
+	    0, 0, NULL },
+	{ "sender without a domain", "a : * : 5 : : sender=b", -1, NULL, 0, 0,
+	    0, 0, NULL },
+	{ "sender in quotes", "a : * : 5 : : sender=\"b c\"@d.example", -1,
+	    NULL, 0, 0, 0, 0, NULL },
+	{ "sender of no domain", "a : * : 5 : : sender=@", -1, NULL, 0, 0, 0,
+	    0, NULL },
 	{ "comment", "# a : * : 5", 0, NULL, 0, 0, 0, 0, NULL },
 	{ "empty", "", 0, NULL, 0, 0, 0, 0, NULL },
 	{ "blank", " \t ", 0, NULL, 0, 0, 0, 0, NULL },
@@ -89,6 +135,78 @@ test_lines(void)
 	check_begin("a NUL");
 	check_int(users_line_parse(span_make("a\0b : * : 5", 11), &line,
 	    &complaint), -1);
+}
+
+static void
+test_app_passwords(void)
+{
+	char text[USERS_SCOPE_TEXT], day[USERS_DAY_TEXT];
+	struct users_line line;
+	const char *complaint;
+	uint32_t n;
+
+	check_begin("label, scope and until");
+	check_int(users_line_parse(span_str("a : $6$x, " SCRAM
+	    " until=2027-01-31 scope=imap|pop3 label=my.phone-1_b : 5"),
+	    &line, &complaint), 1);
+	check_span(line.hashes[0].label, "");
+	check_int(line.hashes[0].scope, 0);
+	check_int(line.hashes[0].until, USERSFILE_NO_UNTIL);
+	check_span(line.hashes[1].text, SCRAM);
+	check_span(line.hashes[1].label, "my.phone-1_b");
+	users_scope_format(line.hashes[1].scope, text);
+	check_str(text, "pop3|imap");
+	users_day_format(line.hashes[1].until, day);
+	check_str(day, "2027-01-31");
+	users_scope_format(0, text);
+	check_str(text, "");
+
+	check_begin("grants");
+	check_int(users_line_parse(span_str("a : * : 5 : : sender=b@C.example,"
+	    "sender=@D.e"), &line, &complaint), 1);
+	check_str(line.senders, "b@c.example,@d.e");
+
+	check_begin("days");
+	check_int(users_day_parse(span_str("1970-01-01"), &n), 0);
+	check_int(n, 0);
+	check_int(users_day_parse(span_str("2000-02-29"), &n), 0);
+	check_int(n, 11016);
+	check_int(users_day_parse(span_str("2026-11-21"), &n), 0);
+	check_int(n, 20778);
+	check_int(users_day_parse(span_str("1969-12-31"), &n), -1);
+	check_int(users_day_parse(span_str("2026-13-01"), &n), -1);
+	check_int(users_day_parse(span_str("2026-00-01"), &n), -1);
+	check_int(users_day_parse(span_str("2026-04-31"), &n), -1);
+	check_int(users_day_parse(span_str("2026-4-3"), &n), -1);
+	for (n = 0; n < 60000; n++) {
+		uint32_t back = 0;
+
+		users_day_format(n, day);
+		if (users_day_parse(span_str(day), &back) == -1 || back != n)
+			break;
+	}
+	check_int(n, 60000);
+}
+
+static void
+test_many_senders(void)
+{
+	struct buf text = BUF_INIT(8192);
+	struct users_line line;
+	const char *complaint = NULL;
+	unsigned i;
+
+	check_begin("one grant too many");
+	(void)buf_add_str(&text, "a : * : 5 : : ");
+	for (i = 0; i < USERSFILE_SENDERS; i++)
+		(void)buf_addf(&text, "%ssender=u%u@b.example",
+		    i == 0 ? "" : ",", i);
+	check_int(users_line_parse(buf_span(&text), &line, &complaint), 1);
+	check_int(line.nsenders, USERSFILE_SENDERS);
+	(void)buf_add_str(&text, ",sender=one@b.example");
+	check_int(users_line_parse(buf_span(&text), &line, &complaint), -1);
+	check_str(complaint, "too many sender=");
+	buf_clear(&text);
 }
 
 struct seen {
@@ -181,6 +299,8 @@ int
 main(void)
 {
 	test_lines();
+	test_app_passwords();
+	test_many_senders();
 	test_files();
 	return check_end();
 }
