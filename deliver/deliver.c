@@ -99,7 +99,11 @@ static const struct daemon_spec spec = {
 };
 
 static const struct waiting_spec waiting = {
-	ROLE_DFORK, ROLE_DUSER, deliver_user_main
+	ROLE_DFORK, ROLE_DUSER, deliver_user_main, false
+};
+
+static const struct waiting_spec runners = {
+	ROLE_DRUN, ROLE_DCMD, runner_main, true
 };
 
 int
@@ -109,5 +113,7 @@ main(int argc, char *argv[])
 
 	if (argc == 2 && span_eqstr(span_str(argv[1]), "-s"))
 		return waiting_main(&waiting);
+	if (argc == 2 && span_eqstr(span_str(argv[1]), "-r"))
+		return waiting_main(&runners);
 	return daemon_main(&spec, &r.d, &r);
 }

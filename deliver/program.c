@@ -21,8 +21,6 @@
 #define FEED_BLOCK   65536
 #define ENV_TEXT_MAX 512
 #define ENV_MAX      16
-#define RUNNER_REPORT_FD 3
-#define RUNNER_BODY_FD   4
 
 /* The letter on its way into the command. */
 struct feed {
@@ -378,30 +376,6 @@ program_run(const struct program_spec *spec, int report,
 /* -- beside the loop ------------------------------------------------------- */
 
 static void
-runner(const struct program_spec *spec, int report)
-{
-	struct program_spec s = *spec;
-	struct program_result res;
-	struct buf b = BUF_INIT(PROGRAM_OUTPUT_MAX + 64);
-
-	/* Both out of the way first: either may sit on the other's number. */
-	if (s.body_fd != -1 && (s.body_fd = fcntl(s.body_fd, F_DUPFD, 16)) ==
-	    -1)
-		_exit(71);
-	if ((report = fcntl(report, F_DUPFD, 16)) == -1 ||
-	    dup2(report, RUNNER_REPORT_FD) == -1 ||
-	    (s.body_fd != -1 && dup2(s.body_fd, RUNNER_BODY_FD) == -1))
-		_exit(71);
-	s.body_fd = s.body_fd == -1 ? -1 : RUNNER_BODY_FD;
-	closefrom(RUNNER_BODY_FD + (s.body_fd != -1));
-	program_run(&s, RUNNER_REPORT_FD, &res);
-	buf_add_u8(&b, (uint8_t)res.how);
-	buf_add_u32(&b, (uint32_t)res.code);
-	buf_add_str(&b, res.output);
-	_exit(buf_write_all(&b, RUNNER_REPORT_FD) == -1 ? 71 : 0);
-}
-
-static void
 program_over(struct program *p)
 {
 	struct program_result res = { .how = PROGRAM_FAILED, .code = EIO };
@@ -415,9 +389,7 @@ program_over(struct program *p)
 	}
 	watch_clear(&p->watch);
 	close(p->fd);
-	while (waitpid(p->runner, NULL, 0) == -1 && errno == EINTR)
-		;
-	p->runner = 0;
+	p->runs = false;
 	buf_clear(&p->in);
 	p->done(p->arg, &res);
 }
@@ -437,29 +409,14 @@ on_report(void *arg, unsigned what)
 }
 
 int
-program_start(struct program *p, struct loop *loop,
+program_start(struct program *p, struct loop *loop, int runner,
     const struct program_spec *spec,
     void (*done)(void *arg, const struct program_result *r), void *arg)
 {
-	int fds[2], saved;
-
-	if (pipe(fds) == -1)
+	if ((p->fd = runner_ask(runner, spec)) == -1)
 		return -1;
-	if ((p->runner = fork()) == 0) {
-		close(fds[0]);
-		runner(spec, fds[1]);
-	}
-	saved = errno;
-	close(fds[1]);
-	if (p->runner == -1) {
-		close(fds[0]);
-		p->runner = 0;
-		errno = saved;
-		return -1;
-	}
-	p->fd = fds[0];
 	fcntl(p->fd, F_SETFL, O_NONBLOCK);
-	fcntl(p->fd, F_SETFD, FD_CLOEXEC);
+	p->runs = true;
 	p->done = done;
 	p->arg = arg;
 	buf_init(&p->in, 2 * PROGRAM_OUTPUT_MAX + 64);
@@ -471,10 +428,10 @@ program_start(struct program *p, struct loop *loop,
 void
 program_stop(struct program *p)
 {
-	if (p->runner <= 0)
+	if (!p->runs)
 		return;
 	watch_clear(&p->watch);
-	close(p->fd); /* the runner sees it and kills the command */
-	p->runner = 0;
+	close(p->fd); /* its process sees that and kills the command */
+	p->runs = false;
 	buf_clear(&p->in);
 }

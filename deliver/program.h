@@ -3,9 +3,9 @@
  * with a clean environment, the letter on descriptor 0, its output caught, a
  * session and process group of its own that ends with it.
  *
- * A runner is forked for each, which does nothing else and may therefore wait;
- * the loop hears of the end through a pipe. When that pipe's reader is gone,
- * the runner kills the command.
+ * A process is forked for each by deliver -c, outside any cell, which does nothing
+ * else and may therefore wait; deliver -u hears of the end through a pipe. When
+ * that pipe's reader is gone, the command is killed.
  */
 #ifndef DELIVER_PROGRAM_H
 #define DELIVER_PROGRAM_H
@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "lib/buf.h"
+#include "lib/ipc/waiting.h"
 #include "lib/loop.h"
 #include "lib/span.h"
 
@@ -55,19 +56,27 @@ void program_run(const struct program_spec *spec, int report,
 struct program {
 	struct watch watch;
 	int fd;
-	pid_t runner;
+	bool runs;
 	struct buf in;
 	void (*done)(void *arg, const struct program_result *r);
 	void *arg;
 };
 
-/* program_start - done is called from the loop, once. 0, or -1 with errno. */
-int program_start(struct program *p, struct loop *loop,
+/* program_start - done is called from the loop, once. runner: the channel to this
+ * user's deliver -c. 0, or -1 with errno. */
+int program_start(struct program *p, struct loop *loop, int runner,
     const struct program_spec *spec,
     void (*done)(void *arg, const struct program_result *r), void *arg);
 
 /* program_stop - kills it; done is not called. May be called at any time. */
 void program_stop(struct program *p);
+
+/* runner.c: between deliver -u and deliver -c */
+/* runner_ask - has a command run; the pipe that will tell of its end, or -1. */
+int runner_ask(int runner, const struct program_spec *spec);
+/* runner_main - the life of deliver -c: see struct waiting_spec. */
+int runner_main(const struct account *a, int peer, int lock,
+    const char *host, bool test);
 
 /* program_clean - a value as it may stand in the environment: letters, digits
  * and !@%-_=+:,./ stay, anything else becomes "_". Cut to fit. */

@@ -440,13 +440,13 @@ deliver_user_main(const struct account *a, int peer, int lock,
 {
 	struct deliver_user *u = xcalloc(1, sizeof(*u));
 
-	(void)lock; /* peer carries it too */
 	(void)host;
 	(void)test;
 	signal(SIGXFSZ, SIG_IGN); /* arrives as EFBIG */
 	signal(SIGPIPE, SIG_IGN);
 	umask(077);
 	u->account = a;
+	u->runner = lock; /* locks go through peer */
 	mailbox_prepare(u);
 	if (a->mail_gid != (gid_t)-1 && privsep_leave_group(a->gid) == -1) {
 		log_warn("leaving the mail group for %s", a->user);

@@ -45,6 +45,7 @@ struct deliver_user {
 	const struct account *account;
 	struct loop loop;
 	struct channel ch;     /* to deliver */
+	int runner;            /* to our deliver -c, -1 if none */
 	struct hash tasks;     /* being gathered */
 	struct task_list letters; /* for the mailbox: the next batch */
 	struct task_list files; /* to be appended to */

@@ -168,13 +168,13 @@ lock_channel(struct fork_job *job, struct child *waiter)
 	return 0;
 }
 
+/* request 0: nobody waits for the answer */
 static void
-fork_send(struct fork_job *job, struct child *waiter,
-    const struct account_msg *a, const char *index, int fd)
+account_send(const struct fork_job *job, struct child *waiter,
+    uint32_t request, const struct account_msg *a, const char *index, int fd)
 {
-	bool mail = job->lockname[0] != '\0' && !job->m->ids[ROLE_MASTER].none;
-	uint32_t request = channel_request(&waiter->ch, FORK_MS, on_forked,
-	    job);
+	bool mail = job->lockname[0] != '\0' && request != 0 &&
+	    !job->m->ids[ROLE_MASTER].none;
 	struct ipc_writer w = ipc_begin(&waiter->ch, IPC_FORK, request, 0);
 
 	ipc_put_span(&w, a->user);
@@ -188,6 +188,39 @@ fork_send(struct fork_job *job, struct child *waiter,
 	    (job->lockname[0] != '\0' ? CHILD_F_DOTLOCK : 0)));
 	ipc_put_u32(&w, mail ? job->m->ids[ROLE_DELIVER].gid : (uint32_t)-1);
 	ipc_put_fd(&w, fd);
+	ipc_end(&w);
+}
+
+static void
+fork_send(struct fork_job *job, struct child *waiter,
+    const struct account_msg *a, const char *index, int fd)
+{
+	account_send(job, waiter, channel_request(&waiter->ch, FORK_MS,
+	    on_forked, job), a, index, fd);
+}
+
+/*
+ * deliver -u is to be able to have commands run: a channel to deliver -r, which
+ * forks that user's deliver -c when a first word comes through it. Without
+ * it, while deliver -r is away, commands wait.
+ */
+static void
+runner_channel(const struct fork_job *job, struct child *waiter,
+    const struct account_msg *a, const char *index)
+{
+	struct child *runner = child_find(job->m, ROLE_DRUN, 0);
+	struct ipc_writer w;
+	int sv[2];
+
+	if (runner == NULL || !channel_is_open(&runner->ch))
+		return;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1) {
+		log_warn("a channel for commands");
+		return;
+	}
+	account_send(job, runner, 0, a, index, sv[0]);
+	w = ipc_begin(&waiter->ch, IPC_FORK_LOCK, 0, 0);
+	ipc_put_fd(&w, sv[1]);
 	ipc_end(&w);
 }
 
@@ -217,6 +250,7 @@ job_fork(struct fork_job *job, const struct account_msg *a)
 			return;
 		}
 		job->keep = sv[0];
+		runner_channel(job, waiter, a, index);
 		fork_send(job, waiter, a, index, sv[1]);
 		return;
 	}

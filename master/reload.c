@@ -118,6 +118,7 @@ phase_of(enum role role)
 	case ROLE_RELAY:
 	case ROLE_DELIVER:
 	case ROLE_DFORK:
+	case ROLE_DRUN:
 		return 2;
 	case ROLE_QUEUED:
 		return 3;

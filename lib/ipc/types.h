@@ -132,7 +132,8 @@ enum ipc_type {
 	                   * str mailbox path, str index path, u64 quota,
 	                   * u8 flags CHILD_F_, u32 mail gid; fd: its channel */
 	IPC_FORK_LOCK,    /* - : just before the IPC_FORK that it belongs to;
-	                   * fd: the child's channel to deliver */
+	                   * fd: a session's channel to deliver; that of
+	                   * deliver -u to its deliver -c */
 	IPC_FORKED,       /* reply: u32 pid, or 0 and str complaint */
 	IPC_CHILD_EXIT,   /* u32 pid, u32 wait status */
 
@@ -159,6 +160,9 @@ enum ipc_type {
 	/* pop3d - master */
 	IPC_SESSION,      /* str ticket; fd: one end of a socketpair */
 	IPC_SESSION_DONE, /* reply: u8 ok, str complaint */
+
+	/* queued - master */
+	IPC_HUNG,         /* u8 role, u16 instance: it does not answer; end it */
 
 	/* authd -w - master */
 	IPC_RENEW,        /* - : I end in order; start me again, it is no death */

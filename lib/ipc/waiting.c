@@ -1,5 +1,5 @@
 /*
- * lib/ipc/waiting.c - `deliver -s` and `pop3d -s`: fork on master's word. What is
+ * lib/ipc/waiting.c - `deliver -s`, `deliver -r`, `pop3d -s`: fork on master's word. What is
  * forked becomes the user, and only then runs child_main and reads.
  */
 #include "lib/ipc/waiting.h"
@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,6 +18,7 @@
 #include "config.h"
 #include "lib/ipc/daemon.h"
 #include "lib/log.h"
+#include "lib/mem.h"
 
 /* Where a child finds its two descriptors; everything above is closed. */
 #define CHILD_PEER_FD 3
@@ -26,6 +29,13 @@ struct waiting {
 	const struct waiting_spec *spec;
 	struct sandbox cell;   /* of the children: made once */
 	int lock;              /* came with IPC_FORK_LOCK, for the next fork */
+};
+
+/* One user of whom no child is there yet: deliver -r has many, most for naught. */
+struct idle {
+	struct watch watch;
+	struct waiting *w;
+	struct account account;
 };
 
 /* Moves fd to the number at, which may hold something else of no more use. */
@@ -59,7 +69,6 @@ child_run(struct waiting *w, const struct account *a, int peer)
 {
 	const struct waiting_spec *spec = w->spec;
 	int lock = w->lock == -1 ? -1 : CHILD_LOCK_FD;
-
 	const struct sandbox_where where = { .mailbox = a->mailbox,
 		.index = a->index, .dotlock = lock == -1 };
 
@@ -103,6 +112,37 @@ account_read(struct ipc_reader *rd, struct account *a)
 	return 0;
 }
 
+/* The first word is there, unread, or nobody is left to say one. */
+static void
+on_word(void *arg, unsigned what)
+{
+	struct idle *i = arg;
+	int octets = 0;
+	pid_t pid;
+
+	(void)what;
+	if (ioctl(i->watch.fd, FIONREAD, &octets) == 0 && octets > 0) {
+		if ((pid = fork()) == 0)
+			child_run(i->w, &i->account, i->watch.fd);
+		if (pid == -1)
+			log_warn("fork for %s", i->account.user);
+	}
+	watch_clear(&i->watch);
+	close(i->watch.fd);
+	free(i);
+}
+
+static void
+idle_new(struct waiting *w, const struct account *a, int fd)
+{
+	struct idle *i = xcalloc(1, sizeof(*i));
+
+	i->w = w;
+	i->account = *a;
+	watch_init(&i->watch, &w->d.loop, fd, on_word, i);
+	watch_set(&i->watch, LOOP_READ);
+}
+
 static int
 on_fork(void *arg, struct ipc_msg *m)
 {
@@ -116,6 +156,10 @@ on_fork(void *arg, struct ipc_msg *m)
 
 	if (account_read(&rd, &a) == -1 || m->fd == -1)
 		return -1;
+	if (w->spec->on_demand) {
+		idle_new(w, &a, ipc_take_fd(m));
+		return 0;
+	}
 	if ((pid = fork()) == 0)
 		child_run(w, &a, m->fd);
 	if (pid == -1) {

@@ -1,5 +1,5 @@
 /*
- * lib/ipc/waiting.h - a waiting process: `deliver -s` and `pop3d -s`. It
+ * lib/ipc/waiting.h - a waiting process: `deliver -s`, `deliver -r`, `pop3d -s`. It
  * forks one child per user on master's word; the child becomes the user before
  * it reads a byte. Two capabilities, no network, spoken to by master alone.
  */
@@ -26,12 +26,14 @@ struct account {
  * What a child does, already as the user (effective gid still the mail group when
  * account.mail_gid is given; call privsep_leave_group() once the INBOX is
  * made). peer: the channel or octet stream of this child; lock: its
- * channel to deliver (-1 for deliver -u, which has it in peer). Returns the exit status.
+ * channel to deliver; for deliver -u, which has that in peer, the one to its
+ * deliver -c (-1: none). Returns the exit status.
  */
 struct waiting_spec {
 	enum role role, child;
 	int (*child_main)(const struct account *a, int peer, int lock,
 	    const char *host, bool test);
+	bool on_demand; /* fork when the peer says its first word, not before */
 };
 
 /* waiting_main - the process's whole life; returns its exit status. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -186,6 +187,23 @@ test_big_letter(void)
 	close(fd);
 }
 
+/* deliver -c beside this test; its channel */
+static int
+runner_start(void)
+{
+	static const struct account a = { .user = "alice" };
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
+		return -1;
+	if (fork() == 0) {
+		close(sv[0]);
+		_exit(runner_main(&a, sv[1], -1, "mx.example", true));
+	}
+	close(sv[1]);
+	return sv[0];
+}
+
 static struct program_result heard;
 static unsigned ended;
 
@@ -204,12 +222,12 @@ test_beside_loop(void)
 	struct program p = { .fd = -1 }, q = { .fd = -1 };
 	struct program_spec s = spec_of("cat >/dev/null; echo done; exit 3");
 	char name[] = "/tmp/barid-program-XXXXXX", text[128];
-	int fd = mkstemp(name);
+	int fd = mkstemp(name), runner = runner_start();
 	int64_t until;
 
 	loop_init(&l);
 	check_begin("told by the loop");
-	check_int(program_start(&p, &l, &s, on_done, NULL), 0);
+	check_int(program_start(&p, &l, runner, &s, on_done, NULL), 0);
 	for (until = clock_boot_ms() + 10000; ended == 0 &&
 	    clock_boot_ms() < until;)
 		loop_run_once(&l, 100);
@@ -222,7 +240,7 @@ test_beside_loop(void)
 	check_begin("stopped with us");
 	snprintf(text, sizeof(text), "echo $$ >%s; exec sleep 300", name);
 	s = spec_of(text);
-	check_int(program_start(&q, &l, &s, on_done, NULL), 0);
+	check_int(program_start(&q, &l, runner, &s, on_done, NULL), 0);
 	for (until = clock_boot_ms() + 10000; lseek(fd, 0, SEEK_END) == 0 &&
 	    clock_boot_ms() < until;)
 		loop_run_once(&l, 20);
@@ -236,6 +254,9 @@ test_beside_loop(void)
 		check_int(kill(pid, 0), -1);
 	}
 	check_int(ended, 1);
+	check_begin("nobody there to run it");
+	close(runner);
+	check_int(program_start(&p, &l, -1, &s, on_done, NULL), -1);
 	close(fd);
 	unlink(name);
 	loop_clear(&l);

@@ -126,7 +126,7 @@ static void
 child_start(unsigned flags, uint64_t quota)
 {
 	static struct account a;
-	int sv[2];
+	int sv[2], runner[2];
 
 	memset(&t, 0, sizeof(t));
 	memset(&a, 0, sizeof(a));
@@ -142,10 +142,20 @@ child_start(unsigned flags, uint64_t quota)
 	a.flags = flags;
 	a.quota = quota;
 	peer_pair(sv);
+	peer_pair(runner);
+	if (fork() == 0) {
+		close(sv[0]);
+		close(sv[1]);
+		close(runner[1]);
+		_exit(runner_main(&a, runner[0], -1, "mx.example", true));
+	}
+	close(runner[0]);
 	if ((t.pid = fork()) == 0) {
 		close(sv[0]);
-		_exit(deliver_user_main(&a, sv[1], -1, "mx.example", true));
+		_exit(deliver_user_main(&a, sv[1], runner[1], "mx.example",
+		    true));
 	}
+	close(runner[1]);
 	close(sv[1]);
 	loop_init(&t.loop);
 	channel_init(&t.ch, &t.loop, ROLE_DELIVER, ROLE_DUSER, handlers, NULL);
