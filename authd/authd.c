@@ -74,6 +74,7 @@ adopt(struct authd *a)
 	early_take(&a->early, take_early, a);
 	timer_set_ms(&a->tables, TABLES_WAIT_MS);
 	pwcache_wipe(&a->cache);
+	auth_offer(a);
 	jobs_tables(&a->jobs);
 }
 
@@ -84,7 +85,11 @@ authd_start(void *arg)
 
 	nss_init(&a->nss, ask_worker, a, &a->jobs);
 	pool_init(&a->pool, &a->daemon, ROLE_AUTHW);
+	pool_init(&a->outside, &a->daemon, ROLE_AUTHP);
 	pwcache_init(&a->cache);
+	exchanges_init(a);
+	buf_init(&a->challenge, IPC_TEXT_MAX);
+	a->throttle.off = a->daemon.test;
 	timer_init(&a->tables, &a->daemon.loop, on_tables_late, a);
 	adopt(a);
 }

@@ -213,6 +213,20 @@ ask_worker(void *arg, struct nss_entry *e)
 	return true;
 }
 
+struct pool *
+pool_of(struct authd *a, struct span block)
+{
+	const struct conf *c = a->daemon.conf;
+	size_t i;
+
+	for (i = 0; i < c->nusers; i++)
+		if (span_eqstr(block, c->users[i].name))
+			return c->users[i].passwords == PASSWORDS_PAM ||
+			    c->users[i].passwords == PASSWORDS_DOVECOT ?
+			    &a->outside : &a->pool;
+	return &a->pool;
+}
+
 static int
 on_users_begin(void *arg, struct ipc_msg *m)
 {
@@ -270,6 +284,7 @@ on_users_end(void *arg, struct ipc_msg *m)
 	event_num(&e, KEY_COUNT, rows);
 	event_send(&e);
 	pwcache_wipe(&a->cache); /* a password may have changed */
+	auth_offer(a);
 	jobs_tables(&a->jobs);
 	return 0;
 }
@@ -284,18 +299,38 @@ on_worker_up(void *arg, struct channel *ch)
 }
 
 static void
+on_outside_up(void *arg, struct channel *ch)
+{
+	struct authd *a = arg;
+
+	(void)ch;
+	pool_kick(&a->outside);
+}
+
+static void
+on_login_up(void *arg, struct channel *ch)
+{
+	auth_offer_to(arg, ch);
+}
+
+static void
 on_asker_down(void *arg, struct channel *ch)
 {
 	struct authd *a = arg;
 
+	exchanges_lost(a, ch);
 	jobs_lost(&a->jobs, ch);
 }
 
 /* -- the tables -- */
 
 static const struct ipc_handler smtpd_handlers[] = {
-	{ IPC_RCPT_ASK, on_rcpt_ask },
-	{ IPC_UID_ASK,  on_uid_ask },
+	{ IPC_RCPT_ASK,   on_rcpt_ask },
+	{ IPC_UID_ASK,    on_uid_ask },
+	{ IPC_AUTH,       on_auth },
+	{ IPC_AUTH_STEP,  on_auth_step },
+	{ IPC_AUTH_ABORT, on_auth_abort },
+	{ IPC_SENDER_ASK, on_sender_ask },
 	IPC_HANDLERS_END
 };
 
@@ -305,7 +340,9 @@ static const struct ipc_handler queued_handlers[] = {
 };
 
 static const struct ipc_handler pop3d_handlers[] = {
-	{ IPC_AUTH, on_auth },
+	{ IPC_AUTH,       on_auth },
+	{ IPC_AUTH_STEP,  on_auth_step },
+	{ IPC_AUTH_ABORT, on_auth_abort },
 	IPC_HANDLERS_END
 };
 
@@ -322,10 +359,11 @@ const struct ipc_handler authd_master_handlers[] = {
 };
 
 const struct daemon_peer authd_peers[] = {
-	{ ROLE_SMTPD,  smtpd_handlers,  NULL,         on_asker_down },
+	{ ROLE_SMTPD,  smtpd_handlers,  on_login_up,  on_asker_down },
 	{ ROLE_QUEUED, queued_handlers, NULL,         on_asker_down },
-	{ ROLE_POP3D,  pop3d_handlers,  NULL,         on_asker_down },
+	{ ROLE_POP3D,  pop3d_handlers,  on_login_up,  on_asker_down },
 	{ ROLE_AUTHW,  worker_handlers, on_worker_up, NULL },
+	{ ROLE_AUTHP,  NULL,            on_outside_up, NULL },
 	{ ROLE_LOGD,   NULL,            NULL,         NULL },
 	{ ROLE_NONE,   NULL,            NULL,         NULL },
 };

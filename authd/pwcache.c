@@ -23,11 +23,13 @@ pwcache_wipe(struct pwcache *c)
 
 /* Each input with its length in front, so that none can pass for another. */
 static bool
-digest_of(const struct pwcache *c, struct span block, struct span account,
-    struct span password, unsigned char out[PWCACHE_DIGEST])
+digest_of(const struct pwcache *c, uint8_t service, struct span block,
+    struct span account, struct span password,
+    unsigned char out[PWCACHE_DIGEST])
 {
 	struct buf b = BUF_INIT(8192);
-	struct span in[3] = { block, account, password }, all;
+	struct span in[] = { span_make(&service, 1), block, account, password };
+	struct span all;
 	unsigned len = PWCACHE_DIGEST;
 	bool ok = true;
 	size_t i;
@@ -50,13 +52,13 @@ place_of(const unsigned char digest[PWCACHE_DIGEST])
 }
 
 bool
-pwcache_hit(const struct pwcache *c, struct span block, struct span account,
-    struct span password)
+pwcache_hit(const struct pwcache *c, uint8_t service, struct span block,
+    struct span account, struct span password)
 {
 	unsigned char digest[PWCACHE_DIGEST];
 	const struct pwcache_entry *e;
 
-	if (!digest_of(c, block, account, password, digest))
+	if (!digest_of(c, service, block, account, password, digest))
 		return false;
 	e = &c->entries[place_of(digest)];
 	return e->until_ms > clock_boot_ms() &&
@@ -64,13 +66,13 @@ pwcache_hit(const struct pwcache *c, struct span block, struct span account,
 }
 
 void
-pwcache_add(struct pwcache *c, struct span block, struct span account,
-    struct span password)
+pwcache_add(struct pwcache *c, uint8_t service, struct span block,
+    struct span account, struct span password)
 {
 	unsigned char digest[PWCACHE_DIGEST];
 	struct pwcache_entry *e;
 
-	if (!digest_of(c, block, account, password, digest))
+	if (!digest_of(c, service, block, account, password, digest))
 		return;
 	e = &c->entries[place_of(digest)];
 	memcpy(e->digest, digest, sizeof(digest));

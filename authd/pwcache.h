@@ -25,10 +25,11 @@ void pwcache_init(struct pwcache *c);
 /* pwcache_wipe - forgets all: a table of accounts has changed. */
 void pwcache_wipe(struct pwcache *c);
 
-/* pwcache_hit - was exactly this right within the last PWCACHE_S? */
-bool pwcache_hit(const struct pwcache *c, struct span block,
+/* pwcache_hit - was exactly this right within the last PWCACHE_S, for this
+ * service (enum conf_kind: app passwords have a scope)? */
+bool pwcache_hit(const struct pwcache *c, uint8_t service, struct span block,
     struct span account, struct span password);
-void pwcache_add(struct pwcache *c, struct span block, struct span account,
-    struct span password);
+void pwcache_add(struct pwcache *c, uint8_t service, struct span block,
+    struct span account, struct span password);
 
 #endif

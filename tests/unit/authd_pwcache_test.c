@@ -4,7 +4,7 @@
 #include "authd/pwcache.h"
 #include "tests/unit/check.h"
 
-#define HIT(b, a, p) pwcache_hit(c, span_str(b), span_str(a), span_str(p))
+#define HIT(b, a, p) pwcache_hit(c, 3, span_str(b), span_str(a), span_str(p))
 
 int
 main(void)
@@ -16,13 +16,15 @@ main(void)
 	pwcache_init(c);
 	check_begin("only what was added");
 	check_true(!HIT("staff", "user1", "secret"));
-	pwcache_add(c, span_str("staff"), span_str("user1"),
+	pwcache_add(c, 3, span_str("staff"), span_str("user1"),
 	    span_str("secret"));
 	check_true(HIT("staff", "user1", "secret"));
 	check_true(!HIT("staff", "user1", "secret2"));
 	check_true(!HIT("staff", "user1", ""));
 	check_true(!HIT("staff", "user2", "secret"));
 	check_true(!HIT("virtual", "user1", "secret"));
+	check_true(!pwcache_hit(c, 1, span_str("staff"), span_str("user1"),
+	    span_str("secret")));
 
 	check_begin("no input runs into the next");
 	check_true(!HIT("staff", "user1s", "ecret"));
@@ -39,7 +41,7 @@ main(void)
 	check_true(!HIT("staff", "user1", "secret"));
 
 	check_begin("wiped");
-	pwcache_add(c, span_str("staff"), span_str("user1"),
+	pwcache_add(c, 3, span_str("staff"), span_str("user1"),
 	    span_str("secret"));
 	pwcache_wipe(c);
 	check_true(!HIT("staff", "user1", "secret"));
