@@ -13,6 +13,7 @@
 
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/net/layer.h"
 
 #define SCRATCH   65536
 #define OUT_LIMIT (16u * 1024 * 1024) /* owners stop far below: conn_unsent() */
@@ -23,6 +24,7 @@ static char scratch[SCRATCH];
 static void on_pump(void *arg);
 static void on_ready(void *arg, unsigned what);
 static void on_timeout(void *arg);
+static void handshake_run(struct conn *c);
 
 static void
 conn_setup(struct conn *c, struct loop *loop, int fd,
@@ -38,19 +40,41 @@ conn_setup(struct conn *c, struct loop *loop, int fd,
 	timer_init(&c->timer, loop, on_timeout, c);
 }
 
+/* Is a handshake under way, so that nothing of the owner passes? */
+static bool
+is_busy(const struct conn *c)
+{
+	return c->layer != NULL && c->layer->busy;
+}
+
+/* What a layer needs of the socket beyond what the connection itself does. */
+static unsigned
+layer_wants(const struct conn *c)
+{
+	const struct layer *l = c->layer;
+
+	if (l == NULL || (l->busy && !l->begun))
+		return 0;
+	if (l->busy)
+		return l->read_wants_write ? LOOP_WRITE : LOOP_READ;
+	return (l->read_wants_write ? LOOP_WRITE : 0) |
+	    (l->write_wants_read ? LOOP_READ : 0);
+}
+
 /* What the descriptor is watched for follows from the state, in one place. */
 static void
 watch_update(struct conn *c)
 {
 	unsigned want = 0;
 
-	if (c->closed)
+	if (c->closed || c->dead)
 		return;
+	want = layer_wants(c);
 	if (c->connecting || c->blocked)
 		want |= LOOP_WRITE;
 	/* A pause is mostly over before anything comes: what is watched stays
 	 * so until then, which saves two system calls a letter. */
-	if (!c->connecting && !c->eof && !c->closing &&
+	if (!c->connecting && !c->eof && !c->closing && !is_busy(c) &&
 	    c->out.len <= c->out_max &&
 	    (!c->paused || (c->watch.what & LOOP_READ) != 0))
 		want |= LOOP_READ;
@@ -106,6 +130,9 @@ conn_close(struct conn *c)
 	watch_clear(&c->watch);
 	timer_stop(&c->timer);
 	loop_undefer(c->loop, &c->pump);
+	if (c->layer != NULL)
+		c->layer->ops->end(c->layer, c->out.len == 0);
+	c->layer = NULL;
 	close(c->fd);
 	c->fd = -1;
 	buf_clear(&c->in);
@@ -118,7 +145,7 @@ conn_ended(struct conn *c, enum conn_end how)
 {
 	if (c->closed || c->dead)
 		return;
-	if (how == CONN_ERROR || c->closing)
+	if (how == CONN_ERROR || how == CONN_TLS || c->closing)
 		c->dead = true;
 	else if (c->told)
 		return;
@@ -193,7 +220,7 @@ static bool
 wants_input(const struct conn *c)
 {
 	return !c->closed && !c->paused && !c->closing && !c->dead &&
-	    c->out.len <= c->out_max;
+	    !is_busy(c) && c->out.len <= c->out_max;
 }
 
 /* Hands on one line. Returns the octets used, 0 when it is not yet whole. */
@@ -279,6 +306,7 @@ on_pump(void *arg)
 	kept_run(c);
 	c->in_pump = false;
 	conn_flush_soon(c);
+	handshake_run(c);
 	if (c->closed || c->dead)
 		return;
 	/* a peer that closed its side still gets the answers that it waits for */
@@ -299,9 +327,12 @@ read_once(struct conn *c)
 
 	if (to == NULL)
 		return false; /* enough is kept: first let that be used */
-	do
-		n = read(c->fd, to, size);
-	while (n == -1 && errno == EINTR);
+	if (c->layer != NULL)
+		n = c->layer->ops->read(c->layer, to, size);
+	else
+		do
+			n = read(c->fd, to, size);
+		while (n == -1 && errno == EINTR);
 	if (n == -1 && errno == EAGAIN)
 		return false;
 	if (n == -1) {
@@ -321,7 +352,24 @@ read_once(struct conn *c)
 		if (!c->closed)
 			buf_add(&c->in, scratch + used, (size_t)n - used);
 	}
-	return !c->closed && (size_t)n == size;
+	return !c->closed && (size_t)n >= (c->layer == NULL ? size :
+	    LAYER_READ_MAX);
+}
+
+/* As send(2). Before a handshake begins all passes in clear; while it is under
+ * way nothing does. */
+static ssize_t
+send_some(struct conn *c, struct span s)
+{
+	struct layer *l = c->layer;
+	ssize_t n;
+
+	if (l != NULL && l->begun)
+		return l->ops->write(l, s);
+	do
+		n = send(c->fd, s.p, s.len, MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+	return n;
 }
 
 static void
@@ -330,18 +378,18 @@ write_some(struct conn *c)
 	struct span s = buf_span(&c->out);
 	ssize_t n;
 
-	if (c->closed || c->connecting || s.len == 0)
+	if (c->closed || c->connecting || s.len == 0 ||
+	    (is_busy(c) && c->layer->begun))
 		return;
-	do
-		n = send(c->fd, s.p, s.len, MSG_NOSIGNAL);
-	while (n == -1 && errno == EINTR);
+	n = send_some(c, s);
 	if (n == -1 && errno != EAGAIN) {
 		conn_ended(c, CONN_ERROR);
 		return;
 	}
 	if (n > 0)
 		buf_drop(&c->out, (size_t)n);
-	c->blocked = c->out.len > 0;
+	c->blocked = c->out.len > 0 &&
+	    (c->layer == NULL || !c->layer->write_wants_read);
 	/* input that had to wait for room in the output */
 	if ((c->in.len > 0 || c->eof) && wants_input(c))
 		loop_defer(c->loop, &c->pump);
@@ -352,6 +400,49 @@ write_some(struct conn *c)
 		conn_ended(c, CONN_EOF);
 	else if (c->ops->drained != NULL)
 		c->ops->drained(c->arg);
+}
+
+/* The handshake goes on, once what was said in clear has left. */
+static void
+handshake_run(struct conn *c)
+{
+	struct layer *l = c->layer;
+
+	if (c->closed || c->dead || !is_busy(c) || c->connecting ||
+	    (!l->begun && (c->out.len > 0 || c->closing)))
+		return;
+	l->begun = true;
+	switch (l->ops->handshake(l)) {
+	case LAYER_GOES_ON:
+		watch_update(c);
+		return;
+	case LAYER_FAILED:
+		conn_ended(c, CONN_TLS);
+		return;
+	case LAYER_DONE:
+		break;
+	}
+	l->busy = false;
+	if (c->ops->secured != NULL)
+		c->ops->secured(c->arg);
+	if (!c->closed && c->out.len > 0)
+		loop_defer(c->loop, &c->pump);
+	watch_update(c);
+}
+
+void
+layer_push(struct conn *c, struct layer *l)
+{
+	c->layer = l;
+	c->held = false;
+	loop_defer(c->loop, &c->pump);
+}
+
+void
+layer_kick(struct conn *c)
+{
+	c->layer->begun = true;
+	loop_defer(c->loop, &c->pump);
 }
 
 static void
@@ -374,16 +465,36 @@ connect_done(struct conn *c)
 		c->ops->connected(c->arg);
 }
 
+/* What it waited for the other way round may be possible now. */
+static unsigned
+layer_ready(const struct layer *l, unsigned what)
+{
+	unsigned also = 0;
+
+	if ((what & LOOP_WRITE) && l->read_wants_write)
+		also |= LOOP_READ;
+	if ((what & LOOP_READ) && l->write_wants_read)
+		also |= LOOP_WRITE;
+	return what | also;
+}
+
 static void
 on_ready(void *arg, unsigned what)
 {
 	struct conn *c = arg;
 	int i;
 
+	if (is_busy(c) && c->layer->begun) {
+		handshake_run(c);
+		return;
+	}
+	if (c->layer != NULL)
+		what = layer_ready(c->layer, what);
 	if ((what & LOOP_WRITE) && c->connecting)
 		connect_done(c);
 	else if (what & LOOP_WRITE)
 		write_some(c);
+	handshake_run(c);
 	if (c->closed || c->dead)
 		return;
 	if ((what & LOOP_READ) && c->paused)
@@ -466,6 +577,8 @@ conn_finish(struct conn *c, int64_t seconds)
 		return;
 	c->closing = true;
 	conn_deadline_s(c, seconds);
+	if (is_busy(c) && c->layer->begun)
+		buf_clear(&c->out); /* nobody could read it */
 	if (c->out.len == 0)
 		timer_set_ms(&c->timer, 0); /* ended() from the loop */
 	else

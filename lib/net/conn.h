@@ -21,10 +21,12 @@ enum conn_end {
 	CONN_EOF,       /* the peer closed (its sending side at least) */
 	CONN_ERROR,     /* errno tells */
 	CONN_TIMEOUT,   /* the deadline passed */
-	CONN_TLS,       /* no secure connection came about: conn_tls_error() */
+	CONN_TLS,       /* no secure connection came about: conn_tls_error().
+	                 * Like an error: nothing can be said any more */
 };
 
 struct conn;
+struct layer;
 
 /*
  * Called by the connection; each may close it (conn_close), after which nothing
@@ -61,6 +63,7 @@ struct conn {
 	struct timer timer;
 	struct defer pump;
 	struct buf in, out;
+	struct layer *layer;   /* TLS (lib/net/tls.h), or NULL */
 	size_t line_max;
 	size_t ahead;          /* read, and behind what is being handed on */
 	size_t out_max;        /* reading pauses while more than this waits */
