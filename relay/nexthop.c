@@ -23,12 +23,16 @@ key_set(struct nexthop *h)
 	static const char *const kinds[] = { [VIA_MX] = "mx",
 		[VIA_SMARTHOST] = "host", [VIA_LMTP] = "lmtp",
 		[VIA_REFUSE] = "refuse" };
+	static const char *const wishes[] = { [TLS_OUT_MAY] = "may",
+		[TLS_OUT_REQUIRED] = "required", [TLS_OUT_VERIFIED] =
+		"verified", [TLS_OUT_NO] = "no" };
 	char *p;
 
 	for (p = h->host; *p != '\0'; p++)
 		*p = ascii_lower(*p);
-	snprintf(h->key, sizeof(h->key), "%s %s%s:%u%s", kinds[h->via],
-	    h->path, h->host, h->port, h->ipv6 ? "" : " ipv4");
+	snprintf(h->key, sizeof(h->key), "%s %s%s:%u%s tls %s%s %s",
+	    kinds[h->via], h->path, h->host, h->port, h->ipv6 ? "" : " ipv4",
+	    wishes[h->tls], h->dane ? " dane" : "", h->certificate);
 }
 
 void
@@ -53,7 +57,13 @@ nexthop_set(struct nexthop *h, const struct conf *c, uint32_t route,
 			    sizeof(h->refusal));
 		if (r->path != NULL)
 			span_copy(span_str(r->path), h->path, sizeof(h->path));
+		h->tls = r->tls;
+		if (r->certificate != NULL)
+			span_copy(span_str(r->certificate), h->certificate,
+			    sizeof(h->certificate));
 	}
+	h->dane = (h->via == VIA_MX || h->via == VIA_SMARTHOST) &&
+	    h->tls != TLS_OUT_NO && (r == NULL || !r->no_dane);
 	if (r != NULL && r->port != 0)
 		h->port = r->port;
 	if (h->path[0] == '\0')
@@ -353,6 +363,8 @@ ask_route(struct session *s)
 
 	if (!s->hop.ipv6)
 		flags |= ROUTE_F_NO_IPV6;
+	if (s->hop.dane)
+		flags |= ROUTE_F_DANE;
 	s->asked = daemon_peer(&s->relay->daemon, ROLE_RESOLVER, 0);
 	s->request = channel_request(s->asked, ROUTE_MS, on_route, s);
 	w = ipc_begin(s->asked, IPC_ROUTE_ASK, s->request, 0);

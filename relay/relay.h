@@ -8,9 +8,12 @@
 #include <sys/socket.h>
 
 #include "lib/ipc/daemon.h"
+#include "lib/ipc/early.h"
 #include "lib/mail/addr.h"
 #include "lib/mail/dot.h"
 #include "lib/net/conn.h"
+#include "lib/net/tls.h"
+#include "relay/known.h"
 #include "relay/reply.h"
 
 /* RFC 5321 section 4.5.3.1.8: every host takes so many at once. */
@@ -36,7 +39,8 @@
 
 /* Seconds; RFC 5321 section 4.5.3.2, the connection by experience. */
 struct relay_times {
-	int64_t connect, greeting, command, data, block, dot, idle, quit;
+	int64_t connect, greeting, command, handshake, data, block, dot, idle;
+	int64_t quit;
 	int64_t attempt; /* after so long no further address is tried */
 };
 extern const struct relay_times relay_times;
@@ -62,7 +66,10 @@ struct nexthop {
 	uint16_t port;
 	bool ipv6;
 	uint32_t connections;    /* to one destination */
-	char key[560];           /* what a session may be used again for */
+	enum conf_tls_out tls;
+	bool dane;               /* TLSA records are asked for and heeded */
+	char certificate[CONF_LABEL_MAX + 1]; /* ours, or "" */
+	char key[700];           /* what a session may be used again for */
 };
 
 /* A mail host of the route, and what the DNS says of its TLS. */
@@ -117,7 +124,9 @@ enum session_state {
 	S_DOT      = 1 << 8, /* the end of the text is out */
 	S_RSET     = 1 << 9,
 	S_QUIT     = 1 << 10,
-	S_DEAD     = 1 << 11
+	S_DEAD     = 1 << 11,
+	S_STARTTLS = 1 << 12, /* said, and not yet answered */
+	S_HANDSHAKE = 1 << 13
 };
 
 struct session {
@@ -135,6 +144,8 @@ struct session {
 	uint32_t request;
 	struct conn conn;
 	bool connected;          /* conn was opened */
+	bool encrypted;          /* and its handshake is done */
+	bool clear;              /* this host's failed: no STARTTLS now */
 	char host[RELAY_HOST_TEXT];
 	/* "TLSv1.3,verified": version, and what was asked of it; "none"; "" as
 	 * long as that is open */
@@ -165,6 +176,9 @@ struct relay {
 	size_t njobs, nsessions;
 	struct dead dead[DEAD_MAX];
 	size_t ndead;
+	struct tls *tls;         /* NULL: before the start */
+	struct early early;
+	struct known known;
 	/* outcomes for a queued that is not there: kept until the next */
 	struct buf reports;
 	struct defer next;       /* pool_run */
@@ -229,8 +243,25 @@ void session_next(struct session *s, const char *enhanced, const char *text);
 /* session_protocol_error - the same; the host does not speak SMTP. */
 void session_protocol_error(struct session *s, const char *what);
 void session_ready(struct session *s); /* free for another letter */
+/* session_hello - EHLO or LHLO: whatever the host said of itself is void. */
+void session_hello(struct session *s);
+/* session_again_in_clear - a new connection to the same address. */
+void session_again_in_clear(struct session *s);
 void session_quit(struct session *s);
 void session_close(struct session *s);
+
+/* secure.c: TLS. Of the program: */
+void secure_file(void *arg, const char *name, int fd);
+void secure_init(struct relay *r);
+/* secure_may_connect - false: the DNS forbids it, and it goes on elsewhere. */
+bool secure_may_connect(struct session *s);
+/* secure_greeted - EHLO was answered: STARTTLS, the letter, or another host. */
+void secure_greeted(struct session *s);
+void secure_reply(struct session *s); /* in S_STARTTLS */
+/* The handshake is done, or what was to be one is over; error: of another
+ * end than CONN_TLS, in words. */
+void secure_done(void *arg);
+void secure_failed(struct session *s, enum conn_end how, const char *error);
 
 /* transaction.c: one letter over an open session. */
 void transaction_begin(struct session *s);

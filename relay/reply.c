@@ -108,6 +108,8 @@ caps_line(struct caps *c, struct span text)
 		c->utf8 = true;
 	} else if (span_caseeq(word, "DSN")) {
 		c->dsn = true;
+	} else if (span_caseeq(word, "STARTTLS")) {
+		c->starttls = true;
 	} else if (span_caseeq(word, "SIZE")) {
 		c->size = true;
 		if (!span_next(&rest, ' ', &arg) ||

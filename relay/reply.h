@@ -46,7 +46,7 @@ const char *reply_enhanced(struct reply *r);
 struct caps {
 	char name[256];    /* how it calls itself; "" if it is no name */
 	bool greeted;      /* the first line was seen */
-	bool pipelining, eightbit, utf8, dsn, size;
+	bool pipelining, eightbit, utf8, dsn, size, starttls;
 	uint64_t size_max; /* 0: no fixed limit (RFC 1870 section 4) */
 };
 

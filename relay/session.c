@@ -17,8 +17,9 @@
 
 /* clang-format off */
 const struct relay_times relay_times = {
-	.connect = 30, .greeting = 300, .command = 300, .data = 120,
-	.block = 180, .dot = 600, .idle = 5, .quit = 5, .attempt = 900
+	.connect = 30, .greeting = 300, .command = 300,
+	.handshake = TLS_HANDSHAKE_S, .data = 120, .block = 180, .dot = 600,
+	.idle = 5, .quit = 5, .attempt = 900
 };
 
 static const struct {
@@ -29,21 +30,24 @@ static const struct {
 } states[] = {
 #define TIME(field) offsetof(struct relay_times, field)
 	{ S_CONNECT,  "connecting",           TIME(connect),  S_ROUTE |
-	    S_CONNECT | S_GREETING | S_EHLO | S_HELO | S_ENVELOPE | S_TEXT |
-	    S_RSET | S_IDLE },
+	    S_CONNECT | S_GREETING | S_EHLO | S_HELO | S_STARTTLS |
+	    S_HANDSHAKE | S_ENVELOPE | S_TEXT | S_RSET | S_IDLE },
 	{ S_GREETING, "waiting for a greeting", TIME(greeting), S_CONNECT |
 	    S_ROUTE },
-	{ S_EHLO,     "EHLO",                 TIME(command),  S_GREETING },
+	{ S_EHLO,     "EHLO",                 TIME(command),  S_GREETING |
+	    S_HANDSHAKE },
 	{ S_HELO,     "HELO",                 TIME(command),  S_EHLO },
+	{ S_STARTTLS, "STARTTLS",             TIME(command),  S_EHLO },
+	{ S_HANDSHAKE, "the TLS handshake",   TIME(handshake), S_STARTTLS },
 	{ S_IDLE,     "idling",               TIME(idle),     S_EHLO | S_HELO |
-	    S_ENVELOPE | S_DOT | S_RSET | S_IDLE },
+	    S_STARTTLS | S_ENVELOPE | S_DOT | S_RSET | S_IDLE },
 	{ S_ENVELOPE, "sending the envelope", TIME(command),  S_EHLO | S_HELO |
-	    S_IDLE | S_ENVELOPE | S_RSET | S_DOT },
+	    S_STARTTLS | S_IDLE | S_ENVELOPE | S_RSET | S_DOT },
 	{ S_TEXT,     "sending the text",     TIME(block),    S_ENVELOPE },
 	{ S_DOT,      "waiting for the receipt", TIME(dot),   S_TEXT | S_DOT |
 	    S_ENVELOPE },
 	{ S_RSET,     "RSET",                 TIME(command),  S_EHLO | S_HELO |
-	    S_ENVELOPE | S_DOT | S_IDLE },
+	    S_STARTTLS | S_ENVELOPE | S_DOT | S_IDLE },
 	{ S_QUIT,     "QUIT",                 TIME(quit),     ~0u },
 };
 /* clang-format on */
@@ -188,7 +192,7 @@ session_next(struct session *s, const char *enhanced, const char *text)
 	} else if (s->at + 1 < s->naddrs &&
 	    past_ms < s->relay->times->attempt * 1000) {
 		s->at++;
-		s->used_again = false;
+		s->used_again = s->clear = false;
 		session_connect(s);
 	} else {
 		session_give_up(s, OUTCOME_DEFERRED, enhanced, text);
@@ -225,8 +229,8 @@ helo_name(const struct relay *r)
 	return c->relay.helo != NULL ? c->relay.helo : c->host;
 }
 
-static void
-say_ehlo(struct session *s)
+void
+session_hello(struct session *s)
 {
 	memset(&s->caps, 0, sizeof(s->caps));
 	session_enter(s, S_EHLO);
@@ -259,7 +263,10 @@ greeted(struct session *s)
 {
 	if (is_loop(s))
 		return;
-	transaction_begin(s);
+	if (s->hop.path[0] != '\0')
+		transaction_begin(s); /* nobody can listen there */
+	else
+		secure_greeted(s);
 }
 
 /* Codes of a refusal that another host, or later, may not give. */
@@ -275,7 +282,7 @@ hello_reply(struct session *s)
 	unsigned code = s->reply.code;
 
 	if (s->state == S_GREETING && code == 220)
-		say_ehlo(s);
+		session_hello(s);
 	else if ((s->state & (S_EHLO | S_HELO)) && code == 250)
 		greeted(s);
 	else if (s->state == S_EHLO && code >= 500 &&
@@ -312,13 +319,16 @@ on_line(void *arg, struct span line, enum conn_eol eol)
 			return;
 		break;
 	}
-	if ((s->state & (S_GREETING | S_EHLO | S_HELO)) &&
+	/* behind 220 to STARTTLS it would be taken for something encrypted */
+	if ((s->state & (S_GREETING | S_EHLO | S_HELO | S_STARTTLS)) &&
 	    !conn_input_empty(&s->conn)) {
 		session_protocol_error(s, "data that nobody asked for");
 		return;
 	}
 	if (s->state & (S_GREETING | S_EHLO | S_HELO))
 		hello_reply(s);
+	else if (s->state == S_STARTTLS && s->reply.code != 421)
+		secure_reply(s);
 	else
 		transaction_reply(s);
 	if (s->state != S_DEAD)
@@ -352,7 +362,10 @@ on_ended(void *arg, enum conn_end how)
 	    how == CONN_TIMEOUT ? "no answer in time" :
 	    how == CONN_EOF ? "it closed the connection" : strerror(error),
 	    state_doing(s));
-	host_failed(s, "4.4.2", what);
+	if (s->state & (S_STARTTLS | S_HANDSHAKE))
+		secure_failed(s, how, what);
+	else
+		host_failed(s, "4.4.2", what);
 }
 
 static void
@@ -380,6 +393,7 @@ static const struct conn_ops session_ops = {
 	.ended = on_ended,
 	.drained = on_drained,
 	.connected = on_connected,
+	.secured = secure_done,
 };
 
 /* -- connecting ------------------------------------------------------------*/
@@ -426,9 +440,13 @@ session_connect(struct session *s)
 	socklen_t source_len = 0;
 	char what[RELAY_HOST_TEXT + 200];
 
+	s->encrypted = false;
+	s->tls[0] = '\0';
 	source = source_of(&s->relay->daemon.conf->relay, a->ss.ss_family, &ss,
 	    &source_len);
 	host_name(s, a);
+	if (!secure_may_connect(s))
+		return;
 	reply_init(&s->reply);
 	if (conn_connect(&s->conn, &s->relay->daemon.loop,
 	    (const struct sockaddr *)&a->ss, a->len, source, source_len,
@@ -440,6 +458,14 @@ session_connect(struct session *s)
 	}
 	s->connected = true;
 	session_enter(s, S_CONNECT);
+}
+
+void
+session_again_in_clear(struct session *s)
+{
+	disconnect(s);
+	s->clear = true;
+	session_connect(s);
 }
 
 void
