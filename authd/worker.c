@@ -10,12 +10,20 @@
 
 #include "authd/directory.h"
 #include "authd/worker.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
 #define NSS_ROOM_MAX (1024u * 1024) /* one passwd entry, whoever wrote it */
 #define PASSWORD_MAX 1000
 #define GECOS_MAX    200
+
+/* NSS modules leak, hold descriptors of servers that have gone, and know users
+ * that have been deleted: a worker lives for so long, then begins anew. */
+#define LIFE_QUESTIONS 10000
+#define LIFE_MS        (6 * 3600 * 1000)
+#define LIFE_APART_MS  (600 * 1000) /* not all of them at once */
+#define LEFT_OCTETS    16384        /* an answer on its way; no table */
 
 /* -- users files -- */
 
@@ -124,6 +132,7 @@ worker_start(void *arg)
 {
 	struct worker *w = arg;
 
+	w->started_ms = clock_boot_ms();
 	secret_init(&w->secret);
 	adopt(w);
 }
@@ -135,6 +144,29 @@ worker_reload(void *arg, const struct conf *old)
 	adopt(arg);
 	send_all(arg);
 	return 0;
+}
+
+/* -- the end, and a new beginning -- */
+
+/*
+ * Called with each answer. What authd asks before it has noticed goes to
+ * another worker; a table that is on its way is sent to its end first.
+ */
+static void
+served(struct worker *w, struct channel *authd)
+{
+	int64_t life_ms = LIFE_MS + LIFE_APART_MS * (int64_t)w->daemon.instance;
+	struct ipc_writer out;
+
+	if (++w->questions < LIFE_QUESTIONS &&
+	    clock_boot_ms() - w->started_ms < life_ms)
+		return;
+	if (w->leaving || channel_queued(authd) > LEFT_OCTETS)
+		return;
+	w->leaving = true;
+	out = ipc_begin(&w->daemon.master, IPC_RENEW, 0, 0);
+	(void)ipc_end(&out);
+	daemon_exit(&w->daemon);
 }
 
 /* -- the host's accounts -- */
@@ -211,10 +243,10 @@ on_pw_name(void *arg, struct ipc_msg *m)
 	struct span name = ipc_get_span(&rd, 255);
 	char text[256];
 
-	(void)arg;
 	if (!ipc_at_end(&rd) || span_copy(name, text, sizeof(text)) == -1)
 		return -1;
 	answer_account(m, text, 0);
+	served(arg, m->ch);
 	return 0;
 }
 
@@ -224,10 +256,10 @@ on_pw_uid(void *arg, struct ipc_msg *m)
 	struct ipc_reader rd = ipc_reader(m);
 	uint32_t uid = ipc_get_u32(&rd);
 
-	(void)arg;
 	if (!ipc_at_end(&rd))
 		return -1;
 	answer_account(m, NULL, (uid_t)uid);
+	served(arg, m->ch);
 	return 0;
 }
 
@@ -252,6 +284,7 @@ on_pw_check(void *arg, struct ipc_msg *m)
 	w = ipc_reply_begin(m->ch, m, IPC_PW_CHECKED);
 	ipc_put_u8(&w, status);
 	(void)ipc_end(&w);
+	served(arg, m->ch);
 	return 0;
 }
 

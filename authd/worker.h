@@ -38,8 +38,9 @@ struct worker {
 	size_t nusers;
 	struct crypt_data crypt;
 	struct secret secret;
-	unsigned checks;       /* since the start: see worker.c */
+	unsigned questions;    /* answered since the start */
 	int64_t started_ms;
+	bool leaving;
 };
 
 /* worker.c - the life of authd -w; returns the exit status. */
