@@ -175,7 +175,7 @@ check_certificates(struct report *r, const char *path, const struct kind *kind)
 
 /* The key is not read: that is for keyd alone. */
 static void
-check_tls(struct report *r, const struct conf *c)
+check_tls(struct report *r, struct conf *c)
 {
 	size_t i;
 	int fd;
@@ -187,7 +187,10 @@ check_tls(struct report *r, const struct conf *c)
 		if (c->tls[i].client_ca != NULL)
 			check_certificates(r, c->tls[i].client_ca, &ca_kind);
 	}
-	if (c->relay.ca != NULL)
+	if (!conf_ca_default(c))
+		report_line(r, r->ctl->conf, 0, 0, "tls verified: this system "
+		    "has no file of authorities; name one in relay { ca PATH }");
+	else if (c->relay.ca != NULL)
 		check_certificates(r, c->relay.ca, &ca_kind);
 }
 
@@ -204,7 +207,7 @@ check_account(struct report *r, const char *name, const char *statement)
 }
 
 static void
-check_files(struct report *r, const struct conf *c)
+check_files(struct report *r, struct conf *c)
 {
 	size_t i;
 	int fd;

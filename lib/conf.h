@@ -224,9 +224,9 @@ struct conf *conf_load(const char *path, const char *test_dir,
 struct conf *conf_parse(struct span text, const char *name, bool test,
     struct conf_errors *errors);
 
-/* conf_ca_default - for whoever opens relay.ca, where it was not said: takes this
- * system's bundle, if there is one. */
-void conf_ca_default(struct conf *c);
+/* conf_ca_default - for whoever opens relay.ca: where a route wants hosts verified
+ * and it was not said, takes this system's bundle. False: there is none. */
+bool conf_ca_default(struct conf *c);
 
 void conf_free(struct conf *c);
 void conf_errors_clear(struct conf_errors *errors);

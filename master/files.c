@@ -132,7 +132,9 @@ files_setup(struct master *m)
 		file_add(m, m->conf->users[i].file, ROLE_AUTHW, false);
 	for (i = 0; i < m->conf->ndomains; i++)
 		file_add(m, m->conf->domains[i].aliases, ROLE_AUTHD, false);
-	conf_ca_default(m->conf);
+	if (!conf_ca_default(m->conf))
+		log_warnx("no file of authorities on this system: routes with "
+		    "\"tls verified\" need \"ca\" in relay { }");
 	files_tls(m);
 	files_drop(m, false);
 }

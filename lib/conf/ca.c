@@ -6,7 +6,7 @@
 
 #include "lib/conf/parser.h"
 
-void
+bool
 conf_ca_default(struct conf *c)
 {
 	static const char *const places[] = {
@@ -16,10 +16,14 @@ conf_ca_default(struct conf *c)
 		"/etc/ssl/cert.pem",                  /* BSD */
 	};
 	struct conf_private *private = c->arena;
+	bool wanted = false;
 	size_t i;
 
-	for (i = 0; c->relay.ca == NULL && i < nitems(places); i++)
+	for (i = 0; i < c->nroutes; i++)
+		wanted = wanted || c->routes[i].tls == TLS_OUT_VERIFIED;
+	for (i = 0; wanted && c->relay.ca == NULL && i < nitems(places); i++)
 		if (access(places[i], R_OK) == 0)
 			c->relay.ca = arena_dup(&private->arena,
 			    span_str(places[i]));
+	return !wanted || c->relay.ca != NULL;
 }
