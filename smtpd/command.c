@@ -39,6 +39,8 @@ static const struct command commands[] = {
 	{ "RSET", S_ANY,           C_BARE,           cmd_rset },
 	{ "NOOP", S_ANY,           0,                cmd_noop },
 	{ "QUIT", S_ANY,           0,                cmd_quit },
+	{ "AUTH", S_GREETED,       C_ARG,            cmd_auth },
+	{ "STARTTLS", S_NEW | S_GREETED, C_BARE,     cmd_starttls },
 	{ "VRFY", S_ANY,           C_ARG,            cmd_vrfy },
 	{ "EXPN", S_ANY,           0,                cmd_absent },
 	{ "HELP", S_ANY,           0,                cmd_help },
@@ -144,6 +146,10 @@ command_line(struct session *s, struct span line, enum conn_eol eol)
 	while (line.len > 0 && (line.p[line.len - 1] == ' ' ||
 	    line.p[line.len - 1] == '\t'))
 		line.len--;
+	if (s->state == S_AUTH) {
+		auth_line(s, line);
+		return;
+	}
 	if (line_must_wait(s, line)) {
 		buf_add_span(&s->held, line);
 		conn_pause(&s->conn);
@@ -164,8 +170,10 @@ command_line(struct session *s, struct span line, enum conn_eol eol)
 void
 command_line_long(struct session *s)
 {
-	/* Goes the way of any other line, so that replies keep their order. */
-	command_line(s, span_str("\x7f"), EOL_CRLF);
+	if (s->state == S_AUTH)
+		auth_line_long(s);
+	else /* the way of any other line, so that replies keep their order */
+		command_line(s, span_str("\x7f"), EOL_CRLF);
 }
 
 void
@@ -233,6 +241,9 @@ cmd_ehlo(struct session *s, struct span arg)
 	    "250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-DSN\r\n"
 	    "250-LIMITS MAILMAX=%d RCPTMAX=%u\r\n", s->smtpd->conf->host,
 	    (unsigned long long)l->size, SMTP_MAILS_MAX, l->recipients);
+	if (secure_offered(s))
+		conn_writef(c, "250-STARTTLS\r\n");
+	auth_offer(s);
 	/* how sendmail(1) learns what address its user has here */
 	if (s->address != NULL)
 		conn_writef(c, "250-XACCOUNT %s\r\n", s->address);
@@ -268,8 +279,8 @@ static void
 cmd_help(struct session *s, struct span arg)
 {
 	(void)arg;
-	reply(s, 214, "2.0.0", "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY "
-	    "QUIT: see RFC 5321");
+	reply(s, 214, "2.0.0", "EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT "
+	    "RSET NOOP VRFY QUIT: see RFC 5321");
 }
 
 static void

@@ -40,9 +40,8 @@ refused_event(struct session *s, const struct verdict *v)
 	event_send(&e);
 }
 
-/* From here on the text is only eaten; the reply waits for its end. */
-static void
-text_fail(struct tx *tx, unsigned code, const char *enhanced,
+void
+data_fail(struct tx *tx, unsigned code, const char *enhanced,
     const char *text)
 {
 	if (tx->failed.code != 0)
@@ -58,17 +57,22 @@ text_received(struct tx *tx)
 {
 	struct session *s = tx->session;
 	struct buf line = BUF_INIT(RECEIVED_MAX);
-	char ip[INET6_ADDRSTRLEN];
+	char ip[INET6_ADDRSTRLEN], tls[SECURE_TEXT];
+	bool person = s->listen->kind == LISTEN_SUBMISSION;
 	struct received r = {
 		.helo = span_str(s->helo),
 		.ip = span_str(session_ip(s, ip, sizeof(ip))),
 		.local = s->listen->kind == LISTEN_SUBMIT,
 		.uid = s->uid,
 		.user = span_str(s->account),
+		.person = person,
 		.host = span_str(s->smtpd->conf->host),
 		.protocol = received_protocol(
 		    (s->esmtp ? RECEIVED_ESMTP : 0) |
+		    (s->tls ? RECEIVED_TLS : 0) |
+		    (person ? RECEIVED_AUTH : 0) |
 		    (tx->flags & TX_F_UTF8 ? RECEIVED_UTF8 : 0)),
+		.tls = span_str(secure_text(s, tls)),
 		.qid = tx->qid,
 		.date = tx->arrival_s,
 	};
@@ -83,7 +87,14 @@ text_received(struct tx *tx)
 static void
 on_text(void *arg, struct span text)
 {
+	author_text(arg, text);
 	peer_tx_body(arg, text);
+}
+
+static bool
+on_field(void *arg, struct span name)
+{
+	return author_keep(arg, name);
 }
 
 /* Behind the last field: what RFC 5322 section 3.6 wants and is not there. */
@@ -105,17 +116,23 @@ on_header_end(void *arg)
 	if (!h->has_date)
 		buf_addf(&lines, "Date: %s\r\n",
 		    date_format(tx->arrival_s, date));
+	author_end(tx, &lines);
 	peer_tx_body(tx, buf_span(&lines));
 	buf_clear(&lines);
+}
+
+static struct header_sink
+text_sink(struct tx *tx)
+{
+	return (struct header_sink){ .emit = on_text, .end = on_header_end,
+		.keep = on_field, .arg = tx };
 }
 
 static void
 on_unstuffed(void *arg, struct span text)
 {
 	struct tx *tx = arg;
-	const struct header_sink sink = {
-		.emit = on_text, .end = on_header_end, .arg = tx
-	};
+	const struct header_sink sink = text_sink(tx);
 
 	tx->size += text.len;
 	if (tx->failed.code == 0)
@@ -132,11 +149,11 @@ text_begin(struct tx *tx, bool chunked)
 
 	if (s->client != NULL && !client_may_send(s->client, s->listen->limit,
 	    clock_boot_ms())) {
-		text_fail(tx, 451, "4.7.1", "Too many letters, try later");
+		data_fail(tx, 451, "4.7.1", "Too many letters, try later");
 		return -1;
 	}
 	if (peer_tx_begin(tx) == -1) {
-		text_fail(tx, 451, "4.3.0", "Cannot take mail at the moment");
+		data_fail(tx, 451, "4.3.0", "Cannot take mail at the moment");
 		return -1;
 	}
 	tx->begun = true;
@@ -168,15 +185,15 @@ text_judge(struct tx *tx)
 	const struct conf_listen *l = tx->session->listen;
 
 	if (tx->dot.faults & DOT_NUL)
-		text_fail(tx, 554, "5.6.0", "A NUL in the text");
+		data_fail(tx, 554, "5.6.0", "A NUL in the text");
 	else if (tx->dot.faults != 0)
-		text_fail(tx, 554, "5.6.0", "A bare CR or LF in the text");
+		data_fail(tx, 554, "5.6.0", "A bare CR or LF in the text");
 	else if (tx->size > l->size)
-		text_fail(tx, 552, "5.3.4", "The message is too big");
+		data_fail(tx, 552, "5.3.4", "The message is too big");
 	else if (tx->header.received > l->hops)
-		text_fail(tx, 554, "5.4.6", "Too many hops: this is a loop");
+		data_fail(tx, 554, "5.4.6", "Too many hops: this is a loop");
 	else if (tx->header.ended && text_was_here(tx))
-		text_fail(tx, 554, "5.4.6",
+		data_fail(tx, 554, "5.4.6",
 		    "This was delivered here before: this is a loop");
 }
 
@@ -191,56 +208,74 @@ text_reply(struct session *s, const struct verdict *v)
 	reply(s, v->code, v->enhanced, "%s", v->text);
 }
 
+/* Everything is known: queued decides, or it is refused. */
+static void
+text_close(struct tx *tx)
+{
+	struct session *s = tx->session;
+	struct verdict v = tx->failed;
+
+	if (v.code != 0) {
+		text_reply(s, &v);
+		session_settled(s);
+		return;
+	}
+	peer_tx_commit(tx);
+	if (s->state != S_COMMIT)
+		session_enter(s, S_COMMIT);
+	conn_pause(&s->conn);
+}
+
+/* Nothing more of it comes; whether its author may be who it says may not be
+ * known yet. */
 static void
 text_end(struct tx *tx)
 {
 	struct session *s = tx->session;
-	const struct header_sink sink = {
-		.emit = on_text, .end = on_header_end, .arg = tx
-	};
+	const struct header_sink sink = text_sink(tx);
 	bool bodiless;
-	struct verdict v;
 
-	conn_lines(&s->conn, SMTP_LINE_OCTETS);
+	session_lines(s);
 	if (tx->dot.chunked && !dot_scan_end(&tx->dot))
 		on_unstuffed(tx, span_str("\r\n"));
 	bodiless = !tx->header.ended && tx->header.held == 0;
 	if (tx->failed.code == 0)
 		header_scan_end(&tx->header, &sink);
 	text_judge(tx);
-	if (tx->failed.code == 0) {
-		if (bodiless)
-			peer_tx_body(tx, span_str("\r\n"));
-		peer_tx_body_end(tx);
-		peer_tx_commit(tx);
+	if (tx->failed.code == 0 && bodiless)
+		peer_tx_body(tx, span_str("\r\n"));
+	peer_tx_body_end(tx);
+	tx->ended = true;
+	if (tx->failed.code == 0 && tx->author.due > 0) {
 		session_enter(s, S_COMMIT);
 		conn_pause(&s->conn);
-		return;
-	}
-	peer_tx_body_end(tx);
-	v = tx->failed;
-	text_reply(s, &v);
+	} else
+		text_close(tx);
+}
+
+void
+data_resume(struct tx *tx)
+{
+	if (tx->ended && !tx->committed &&
+	    (tx->author.due == 0 || tx->failed.code != 0))
+		text_close(tx);
 }
 
 void
 data_done(struct tx *tx, const struct verdict *v)
 {
 	struct session *s = tx->session;
-	struct verdict said = *v;
-	char qid[QID_TEXT];
 
 	if (!tx->committed) {
 		if (tx->failed.code == 0)
 			tx->failed = *v;
 		data_window(tx);
+		data_resume(tx);
 		return;
 	}
-	if (v->code == 250) {
+	if (v->code == 250)
 		s->smtpd->n_messages++;
-		snprintf(said.text, sizeof(said.text), "queued as %s",
-		    qid_format(tx->qid, qid));
-	}
-	text_reply(s, &said);
+	text_reply(s, v); /* in queued's words: it may hold the letter */
 	session_settled(s);
 }
 
@@ -276,7 +311,7 @@ eat_judge(struct session *s)
 	struct tx *tx = s->tx;
 
 	if (tx->size > s->listen->size)
-		text_fail(tx, 552, "5.3.4", "The message is too big");
+		data_fail(tx, 552, "5.3.4", "The message is too big");
 	if (tx->dot.faults != 0)
 		text_judge(tx);
 	if (tx->failed.code != 0 && tx->size > s->listen->size &&
@@ -346,7 +381,7 @@ chunk_end(struct session *s)
 	struct tx *tx = s->tx;
 	struct verdict v;
 
-	conn_lines(&s->conn, SMTP_LINE_OCTETS);
+	session_lines(s);
 	if (tx == NULL || !(s->chunk_from & (S_RCPT | S_CHUNKED))) {
 		session_enter(s, s->chunk_from);
 		if (tx == NULL || !recipients_absent(s))
@@ -393,7 +428,7 @@ chunk_begin(struct session *s)
 	if (!tx->begun && tx->failed.code == 0)
 		text_begin(tx, true);
 	if (s->chunk > s->listen->size - tx->size)
-		text_fail(tx, 552, "5.3.4", "The message is too big");
+		data_fail(tx, 552, "5.3.4", "The message is too big");
 }
 
 void

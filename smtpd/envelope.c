@@ -87,6 +87,22 @@ param_envid(struct tx *tx, struct span value, struct verdict *v)
 		tx->envid = xstrdup(text);
 }
 
+/* AUTH=<> or an address (RFC 4954 section 5): who wrote it, says a host that
+ * relays. A person's program is believed nothing; only its grammar counts. */
+static void
+param_auth(struct span value, struct verdict *v)
+{
+	char text[ADDR_TEXT];
+	struct addr a;
+	ssize_t n;
+
+	if (span_eqstr(value, "<>"))
+		return;
+	n = xtext_decode(value, text, sizeof(text));
+	if (n <= 0 || addr_parse_mailbox(span_make(text, (size_t)n), &a) == -1)
+		bad_param(v, "AUTH");
+}
+
 /* Returns false with a verdict. */
 static bool
 mail_params(struct session *s, struct tx *tx, struct span params,
@@ -109,6 +125,9 @@ mail_params(struct session *s, struct tx *tx, struct span params,
 			param_ret(tx, value, v);
 		else if (span_caseeq(key, "ENVID"))
 			param_envid(tx, value, v);
+		else if (span_caseeq(key, "AUTH") &&
+		    s->listen->kind == LISTEN_SUBMISSION)
+			param_auth(value, v);
 		else
 			unknown_param(v);
 	}
@@ -241,6 +260,9 @@ tx_free(struct tx *tx)
 	struct rcpt *r;
 
 	peer_tx_abort(tx);
+	if (tx->sender_request != 0)
+		channel_forget(tx->smtpd->authd, tx->sender_request);
+	author_clear(tx);
 	while ((r = rcpts_shift(&tx->taken)) != NULL)
 		rcpt_free(r);
 	while ((r = rcpts_shift(&tx->waiting)) != NULL)
@@ -298,6 +320,55 @@ mail_judge(struct session *s, struct tx *tx, const struct addr *a,
 	return policy_sender(s->listen, addr_format(a, tx->from), v);
 }
 
+static void
+mail_taken(struct session *s)
+{
+	s->mails++;
+	session_enter(s, S_MAIL);
+	reply(s, 250, "2.1.0", "Ok");
+}
+
+/* The null reverse-path is for reports on letters, which a program of a person
+ * writes too (RFC 8098 section 2.1); its From field is still looked at. */
+static bool
+sender_is_asked(const struct session *s, const struct addr *a)
+{
+	return s->listen->kind == LISTEN_SUBMISSION &&
+	    !s->listen->senders_any && !addr_is_null(a);
+}
+
+void
+sender_answer(struct tx *tx, uint8_t status)
+{
+	struct session *s = tx->session;
+	struct verdict v = { 451, "4.3.0",
+		"Cannot look that up now, try again later" };
+
+	if (status == SENDER_OK)
+		mail_taken(s);
+	else {
+		if (status == SENDER_FOREIGN)
+			verdict_set(&v, 550, "5.7.1", span_str(
+			    "This address is not one of your account"));
+		mail_refused(s, span_str(tx->from), &v);
+		tx_end(s);
+	}
+	session_settled(s);
+}
+
+/* Encryption and a login come first where they must; false: it was said. */
+static bool
+mail_allowed(struct session *s)
+{
+	if (secure_wanted(s))
+		reply(s, 530, "5.7.0", "STARTTLS first");
+	else if (s->listen->kind == LISTEN_SUBMISSION && s->account == NULL)
+		reply(s, 530, "5.7.0", "Log in first");
+	else
+		return true;
+	return false;
+}
+
 void
 cmd_mail(struct session *s, struct span arg)
 {
@@ -306,6 +377,8 @@ cmd_mail(struct session *s, struct span arg)
 	struct span params;
 	struct tx *tx;
 
+	if (!mail_allowed(s))
+		return;
 	if (addr_parse_command(arg, ADDR_REVERSE, &a, &params) == -1) {
 		addr_verdict(&v, "5.1.7", errno);
 		mail_refused(s, arg, &v);
@@ -322,10 +395,13 @@ cmd_mail(struct session *s, struct span arg)
 		tx_free(tx);
 		return;
 	}
-	s->mails++;
 	s->tx = tx;
-	session_enter(s, S_MAIL);
-	reply(s, 250, "2.1.0", "Ok");
+	if (!sender_is_asked(s, &a)) {
+		mail_taken(s);
+		return;
+	}
+	peer_ask_sender(tx);
+	conn_pause(&s->conn);
 }
 
 /* -- RCPT ------------------------------------------------------------------ */

@@ -1,7 +1,9 @@
 /*
  * smtpd/peers.c - every message to and from another program: authd about
- * recipients and local users, queued with ids, envelopes and text.
+ * recipients, senders, logins and local users, queued with ids, envelopes and
+ * text, keyd.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -86,7 +88,7 @@ peer_ask_rcpt(struct session *s, struct rcpt *r, const struct addr *a)
 	struct ipc_writer w;
 	unsigned flags = 0;
 
-	if (s->listen->kind == LISTEN_SUBMIT)
+	if (s->account != NULL)
 		flags = RCPT_F_LOCAL;
 	else if (s->listen->kind == LISTEN_DEVICE)
 		flags = RCPT_F_DEVICE;
@@ -143,6 +145,200 @@ peer_ask_uid(struct session *s)
 	w = ipc_begin(ch, IPC_UID_ASK, s->uid_request, 0);
 	ipc_put_u32(&w, s->uid);
 	ipc_end(&w);
+}
+
+/* -- authd: logins --------------------------------------------------------- */
+
+static int
+on_auth_reply(void *arg, struct ipc_msg *m)
+{
+	struct session *s = arg;
+	struct ipc_reader rd;
+	struct span text, account;
+	uint8_t status;
+
+	s->auth.request = 0;
+	if (m == NULL) {
+		auth_cancel(s);
+		auth_answer(s, AUTH_TEMP, span_str(""));
+		return 0;
+	}
+	rd = ipc_reader(m);
+	if (m->type == IPC_AUTH_CHALLENGE) {
+		text = ipc_get_span(&rd, IPC_TEXT_MAX);
+		if (ipc_at_end(&rd)) {
+			auth_challenge(s, text);
+			return 0;
+		}
+	} else if (m->type == IPC_AUTH_ANSWER) {
+		status = ipc_get_u8(&rd);
+		ipc_get_span(&rd, IPC_PATH_MAX); /* a ticket: not for us */
+		account = ipc_get_span(&rd, IPC_PATH_MAX);
+		ipc_get_span(&rd, IPC_TEXT_MAX); /* the words are ours */
+		if (ipc_at_end(&rd)) {
+			auth_answer(s, status, account);
+			return 0;
+		}
+	}
+	auth_answer(s, AUTH_TEMP, span_str(""));
+	return -1;
+}
+
+/* What binds this login to this connection and no other. */
+static void
+put_bindings(struct ipc_writer *w, const struct session *s)
+{
+	char binding[TLS_BINDING_MAX];
+	struct tls_info info = { .peer = "" };
+	size_t n;
+
+	n = conn_tls_exporter(&s->conn, binding);
+	ipc_put_span(w, span_make(binding, n));
+	n = conn_tls_end_point(&s->conn, binding);
+	ipc_put_span(w, span_make(binding, n));
+	(void)conn_tls_info(&s->conn, &info);
+	ipc_put_str(w, info.peer);
+}
+
+/* A response that is longer than any: no such name or password exists. */
+static int
+auth_sent(struct session *s, struct ipc_writer *w)
+{
+	struct channel *ch = s->smtpd->authd;
+
+	if (ipc_end(w) == -1 && errno == EMSGSIZE) {
+		channel_forget(ch, s->auth.request);
+		s->auth.request = 0;
+		return -1;
+	}
+	channel_flush_secret(ch);
+	return 0;
+}
+
+int
+peer_auth(struct session *s, const char *mechanism, struct span response)
+{
+	struct smtpd *d = s->smtpd;
+	struct ipc_writer w;
+	char client[64];
+
+	if ((s->auth.exchange = ++d->next_exchange) == 0)
+		s->auth.exchange = ++d->next_exchange;
+	s->auth.request = channel_request(d->authd, SMTP_AUTH_MS,
+	    on_auth_reply, s);
+	w = ipc_begin(d->authd, IPC_AUTH, s->auth.request, s->auth.exchange);
+	ipc_put_u8(&w, LISTEN_SUBMISSION);
+	ipc_put_str(&w, mechanism);
+	ipc_put_u8(&w, response.p != NULL);
+	ipc_put_span(&w, response);
+	ipc_put_str(&w, session_client_text(s, client, sizeof(client)));
+	ipc_put_u8(&w, s->tls ? AUTH_F_TLS : 0);
+	put_bindings(&w, s);
+	return auth_sent(s, &w);
+}
+
+int
+peer_auth_step(struct session *s, struct span response)
+{
+	struct channel *ch = s->smtpd->authd;
+	struct ipc_writer w;
+
+	s->auth.request = channel_request(ch, SMTP_AUTH_MS, on_auth_reply, s);
+	w = ipc_begin(ch, IPC_AUTH_STEP, s->auth.request, s->auth.exchange);
+	ipc_put_span(&w, response);
+	return auth_sent(s, &w);
+}
+
+void
+peer_auth_abort(struct session *s)
+{
+	struct ipc_writer w;
+
+	w = ipc_begin(s->smtpd->authd, IPC_AUTH_ABORT, 0, s->auth.exchange);
+	ipc_end(&w);
+}
+
+static int
+on_auth_offer(void *arg, struct ipc_msg *m)
+{
+	struct smtpd *d = arg;
+	struct ipc_reader rd = ipc_reader(m);
+	uint8_t offer = ipc_get_u8(&rd);
+
+	if (!ipc_at_end(&rd))
+		return -1;
+	d->offer = offer;
+	return 0;
+}
+
+/* -- authd: who may write as whom ------------------------------------------ */
+
+/* SENDER_TEMP for all that is no answer; rv as a handler's. */
+static uint8_t
+sender_status(struct ipc_msg *m, int *rv)
+{
+	struct ipc_reader rd;
+	uint8_t status;
+
+	*rv = 0;
+	if (m == NULL)
+		return SENDER_TEMP;
+	rd = ipc_reader(m);
+	status = ipc_get_u8(&rd);
+	if (m->type == IPC_SENDER_ANSWER && ipc_at_end(&rd))
+		return status;
+	*rv = -1;
+	return SENDER_TEMP;
+}
+
+static uint32_t
+sender_ask(struct tx *tx, const char *address, ipc_reply_fn *fn, void *arg)
+{
+	struct channel *ch = tx->smtpd->authd;
+	uint32_t request = channel_request(ch, SMTP_ASK_MS, fn, arg);
+	struct ipc_writer w;
+
+	w = ipc_begin(ch, IPC_SENDER_ASK, request, 0);
+	ipc_put_str(&w, tx->session->account);
+	ipc_put_str(&w, address);
+	ipc_end(&w);
+	return request;
+}
+
+static int
+on_sender(void *arg, struct ipc_msg *m)
+{
+	struct tx *tx = arg;
+	int rv;
+	uint8_t status = sender_status(m, &rv);
+
+	tx->sender_request = 0;
+	sender_answer(tx, status);
+	return rv;
+}
+
+void
+peer_ask_sender(struct tx *tx)
+{
+	tx->sender_request = sender_ask(tx, tx->from, on_sender, tx);
+}
+
+static int
+on_author(void *arg, struct ipc_msg *m)
+{
+	struct author_ask *ask = arg;
+	int rv;
+	uint8_t status = sender_status(m, &rv);
+
+	ask->request = 0;
+	author_answer(ask, status);
+	return rv;
+}
+
+void
+peer_ask_author(struct author_ask *ask, const char *address)
+{
+	ask->request = sender_ask(ask->tx, address, on_author, ask);
 }
 
 /* -- queued: ids ----------------------------------------------------------- */
@@ -375,7 +571,66 @@ static const struct ipc_handler queued_handlers[] = {
 	IPC_HANDLERS_END
 };
 
+/* -- keyd ------------------------------------------------------------------ */
+
+static int
+on_tickets(void *arg, struct ipc_msg *m)
+{
+	struct smtpd *d = arg;
+
+	return tls_on_tickets(d->tls, m);
+}
+
+static int
+on_sign_ready(void *arg, struct ipc_msg *m)
+{
+	struct smtpd *d = arg;
+
+	return tls_on_sign_ready(d->tls, m);
+}
+
+static void
+on_keyd_up(void *arg, struct channel *ch)
+{
+	struct smtpd *d = arg;
+
+	(void)ch;
+	tls_keyd_up(d->tls);
+}
+
+static void
+on_keyd_down(void *arg, struct channel *ch)
+{
+	struct smtpd *d = arg;
+
+	(void)ch;
+	tls_keyd_down(d->tls);
+}
+
+/* -- the table ------------------------------------------------------------- */
+
+static const struct ipc_handler authd_handlers[] = {
+	{ IPC_AUTH_OFFER, on_auth_offer },
+	IPC_HANDLERS_END
+};
+
+static const struct ipc_handler keyd_handlers[] = {
+	{ IPC_TICKETS,    on_tickets },
+	{ IPC_SIGN_READY, on_sign_ready },
+	IPC_HANDLERS_END
+};
+
 static const struct ipc_handler no_handlers[] = { IPC_HANDLERS_END };
+
+/* Another authd says anew what it offers. */
+static void
+on_authd_down(void *arg, struct channel *ch)
+{
+	struct smtpd *d = arg;
+
+	(void)ch;
+	d->offer = 0;
+}
 
 /* Ids of its last life are not used again; letters under way have failed. */
 static void
@@ -398,9 +653,10 @@ on_queued_down(void *arg, struct channel *ch)
 }
 
 const struct daemon_peer smtpd_peers[] = {
-	{ ROLE_AUTHD, no_handlers, NULL, NULL },
+	{ ROLE_AUTHD, authd_handlers, NULL, on_authd_down },
 	{ ROLE_QUEUED, queued_handlers, NULL, on_queued_down },
 	{ ROLE_RESOLVER, no_handlers, NULL, NULL },
+	{ ROLE_KEYD, keyd_handlers, on_keyd_up, on_keyd_down },
 	{ ROLE_LOGD, no_handlers, NULL, NULL },
 	{ ROLE_NONE, NULL, NULL, NULL }
 };

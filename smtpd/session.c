@@ -17,10 +17,11 @@ static void on_line(void *, struct span, enum conn_eol);
 static void on_line_long(void *);
 static size_t on_octets(void *, struct span);
 static void on_ended(void *, enum conn_end);
+static void on_secured(void *);
 
 static const struct conn_ops ops = {
 	.line = on_line, .line_long = on_line_long, .octets = on_octets,
-	.ended = on_ended,
+	.ended = on_ended, .secured = on_secured,
 };
 
 static const struct {
@@ -30,9 +31,12 @@ static const struct {
 	int64_t deadline_s;
 } states[] = {
 	{ S_START,   "start",   0, 0 },
-	{ S_NEW,     "new",     S_START | S_CHUNK, SMTP_COMMAND_S },
-	{ S_GREETED, "greeted", S_ANY | S_DATA | S_CHUNK | S_COMMIT,
+	{ S_TLS,     "tls",     S_START | S_NEW | S_GREETED,
+	    TLS_HANDSHAKE_S },
+	{ S_NEW,     "new",     S_START | S_CHUNK | S_TLS, SMTP_COMMAND_S },
+	{ S_GREETED, "greeted", S_ANY | S_DATA | S_CHUNK | S_COMMIT | S_AUTH,
 	    SMTP_COMMAND_S },
+	{ S_AUTH,    "auth",    S_GREETED, SMTP_COMMAND_S },
 	{ S_MAIL,    "mail",    S_GREETED | S_CHUNK, SMTP_COMMAND_S },
 	{ S_RCPT,    "rcpt",    S_MAIL | S_RCPT, SMTP_COMMAND_S },
 	{ S_DATA,    "data",    S_RCPT, SMTP_DATA_S },
@@ -98,7 +102,7 @@ session_enter(struct session *s, enum session_state to)
 		    states[state_index(s->state)].name);
 	s->state = to;
 	s->progress = 0;
-	if (to & (S_NEW | S_GREETED)) {
+	if (to & (S_TLS | S_NEW | S_GREETED)) {
 		s->active_ms = clock_boot_ms();
 		idle_enter(s);
 	} else
@@ -137,13 +141,17 @@ session_client_text(const struct session *s, char *out, size_t size)
 void
 session_event(struct session *s, struct event_out *e, enum event_code code)
 {
-	char client[64];
+	char client[64], tls[SECURE_TEXT];
 
 	event_begin(e, code, s->tx != NULL ? s->tx->qid : 0, s->sid);
 	event_str(e, KEY_CLIENT,
 	    session_client_text(s, client, sizeof(client)));
 	if (s->helo != NULL)
 		event_str(e, KEY_HELO, s->helo);
+	if (s->tls)
+		event_str(e, KEY_TLS, secure_text(s, tls));
+	if (s->account != NULL)
+		event_str(e, KEY_USER, s->account);
 }
 
 /* -- replies --------------------------------------------------------------- */
@@ -298,6 +306,8 @@ session_open(struct smtpd_listener *l, int fd,
 		session_refuse(s, v.code, v.enhanced, v.text);
 	else if (l->conf->kind == LISTEN_SUBMIT)
 		local_uid(s, fd);
+	else if (l->conf->tls_mode == TLS_IMMEDIATE)
+		secure_start(s);
 	else
 		session_greet(s);
 }
@@ -328,8 +338,13 @@ session_end(struct session *s, unsigned code, const char *enhanced,
 {
 	if (s->state == S_CLOSING)
 		return;
+	if (secure_silent(s)) {
+		session_close(s);
+		return;
+	}
 	reply_write(s, code, enhanced, text);
 	session_drop_tx(s);
+	auth_cancel(s);
 	session_enter(s, S_CLOSING);
 	conn_finish(&s->conn, SMTP_FINISH_S);
 }
@@ -353,6 +368,27 @@ session_refuse(struct session *s, unsigned code, const char *enhanced,
 }
 
 void
+session_forget(struct session *s)
+{
+	session_drop_tx(s);
+	auth_cancel(s);
+	x_free(&s->helo);
+	s->esmtp = false;
+	x_free(&s->account);
+	x_free(&s->address);
+	s->chunk = 0;
+	s->chunk_last = false;
+	buf_clear(&s->held);
+}
+
+void
+session_lines(struct session *s)
+{
+	conn_lines(&s->conn, auth_possible(s) ? SMTP_AUTH_OCTETS :
+	    SMTP_LINE_OCTETS);
+}
+
+void
 session_close(struct session *s)
 {
 	struct smtpd *d = s->smtpd;
@@ -360,8 +396,9 @@ session_close(struct session *s)
 	if (s->from == NULL)
 		return;
 	conn_close(&s->conn);
-	session_drop_tx(s);
+	session_forget(s);
 	idle_leave(s);
+	s->state = S_CLOSING;
 	if (s->uid_request != 0)
 		channel_forget(d->authd, s->uid_request);
 	if (s->client != NULL)
@@ -375,10 +412,6 @@ session_close(struct session *s)
 	d->nsessions--;
 	s->from->open--;
 	s->from = NULL;
-	x_free(&s->helo);
-	x_free(&s->account);
-	x_free(&s->address);
-	buf_clear(&s->held);
 	loop_defer(d->loop, &s->bury);
 	if (d->draining && d->nsessions == 0)
 		smtpd_drained(d);
@@ -389,11 +422,12 @@ static bool
 session_waits(const struct session *s)
 {
 	return s->state == S_COMMIT || s->state == S_START ||
-	    (s->tx != NULL && s->tx->nwaiting > 0);
+	    s->auth.request != 0 || (s->tx != NULL &&
+	    (s->tx->nwaiting > 0 || s->tx->sender_request != 0));
 }
 
 /* A worker that drains finishes transactions, and begins none. */
-static void
+void
 session_part(struct session *s)
 {
 	if (s->smtpd->draining && s->tx == NULL)
@@ -421,6 +455,12 @@ session_settled(struct session *s)
 }
 
 /* -- what the connection tells --------------------------------------------- */
+
+static void
+on_secured(void *arg)
+{
+	secure_done(arg);
+}
 
 static void
 on_line(void *arg, struct span line, enum conn_eol eol)
@@ -480,6 +520,10 @@ on_ended(void *arg, enum conn_end how)
 {
 	struct session *s = arg;
 
+	if (s->state == S_TLS) {
+		secure_failed(s, how);
+		return;
+	}
 	lost_event(s, how);
 	if (how == CONN_TIMEOUT && s->state != S_CLOSING)
 		session_end(s, 421, "4.4.2", "Timeout");

@@ -27,6 +27,7 @@ start(void *arg)
 	smtpd_init(d, &d->daemon.loop, d->daemon.conf,
 	    daemon_peer(&d->daemon, ROLE_AUTHD, 0),
 	    daemon_peer(&d->daemon, ROLE_QUEUED, 0));
+	secure_init(d);
 	listeners_wait(d);
 }
 
@@ -76,12 +77,13 @@ status(void *arg, struct daemon_status *out, size_t max)
 		{ "messages", d->n_messages },
 		{ "messages-refused", d->n_msg_refused },
 		{ "recipients-refused", d->n_rcpt_refused },
+		{ "logins", d->n_logins },
 	};
 	size_t i;
 
 	for (i = 0; i < nitems(list) && i < max; i++)
 		out[i] = list[i];
-	return i;
+	return i + tls_status(d->tls, out + i, max - i);
 }
 
 static const struct daemon_spec spec = {
@@ -91,6 +93,7 @@ static const struct daemon_spec spec = {
 	.start = start,
 	.reload = reload,
 	.listener = listeners_add,
+	.file = secure_file,
 	.drain = drain,
 	.stop = stop,
 	.status = status,

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 
 #include "lib/ipc/daemon.h"
+#include "lib/ipc/early.h"
 #include "lib/log.h"
 #include "lib/mail/addr.h"
 #include "lib/mail/dot.h"
@@ -15,6 +16,7 @@
 #include "lib/net/clients.h"
 #include "lib/net/conn.h"
 #include "lib/net/listener.h"
+#include "lib/net/tls.h"
 
 /*
  * Limits that no configuration changes, each with its reason.
@@ -25,6 +27,15 @@
 #define SMTP_HELO_OCTETS     255      /* a domain or an address literal */
 #define SMTP_MAILS_MAX       100000   /* transactions of a session: LIMITS */
 #define SMTP_ASKS_MAX        100      /* recipients asked of authd at a time */
+/* A line of an AUTH exchange, and AUTH itself (RFC 4954 section 4). */
+#define SMTP_AUTH_TEXT       12288
+#define SMTP_AUTH_OCTETS     (SMTP_AUTH_TEXT + 2)
+/* Failed logins of one session: RFC 4954 section 4 wants three at least. */
+#define SMTP_AUTH_TRIES      5
+/* Who wrote a letter: more From addresses are nobody's letter, and what has no
+ * room is not read in part. */
+#define SMTP_FROM_ADDRESSES  32
+#define SMTP_FROM_OCTETS     16384
 /* A refused text is eaten, so that the client reads the reply; up to this many
  * octets past the size limit, then the connection ends. */
 #define SMTP_EAT_OCTETS      (64u << 20)
@@ -34,7 +45,8 @@
 #define SMTP_DATA_S          180      /* 4.5.3.2.5: a block of the text ... */
 #define SMTP_DATA_BLOCK      16384    /* ... which for us is so many octets */
 #define SMTP_ANSWER_S        540      /* a client waits 10 minutes for 250 */
-#define SMTP_ASK_MS          30000    /* authd about a recipient */
+#define SMTP_ASK_MS          30000    /* authd about an address */
+#define SMTP_AUTH_MS         60000    /* authd: a queue of slow hashes */
 #define SMTP_FINISH_S        5        /* for the last reply to leave */
 
 /* When a listener is full, who has said nothing for so long makes room. */
@@ -51,6 +63,8 @@ enum session_state {
 	S_CHUNKED  = 1 << 7,  /* between two chunks */
 	S_COMMIT   = 1 << 8,  /* the text is complete, queued decides */
 	S_CLOSING  = 1 << 9,  /* the last reply is on its way */
+	S_TLS      = 1 << 10, /* a handshake is under way: nothing can be said */
+	S_AUTH     = 1 << 11, /* lines are responses to challenges */
 };
 
 /* Any state in which a command may come. */
@@ -81,6 +95,22 @@ struct rcpt {
 
 struct rcpts { struct rcpt *first, **last; };
 
+/*
+ * Who wrote a submission, by its From fields: read as they pass, each address
+ * asked about while the text streams on.
+ */
+struct author {
+	struct author_ask {
+		struct tx *tx;       /* borrows */
+		uint32_t request;    /* 0: answered */
+	} asks[SMTP_FROM_ADDRESSES];
+	unsigned nasks, due;     /* of them, without an answer yet */
+	unsigned addresses;      /* of all From fields */
+	bool another;            /* one of them is not the account's name */
+	bool gathering;          /* the field at hand is From */
+	struct buf field;        /* owns: its octets, name included */
+};
+
 /* From MAIL to the end of the text. */
 struct tx {
 	struct session *session; /* borrows; NULL: gone, only queued's word is
@@ -98,6 +128,9 @@ struct tx {
 	unsigned ntaken, nwaiting; /* the one being judged waits, too */
 	bool refused;            /* a RCPT was: for what DATA says without any */
 
+	uint32_t sender_request; /* to authd, about from; 0: none under way */
+	struct author author;
+
 	struct dot_scan dot;
 	struct header_scan header; /* as it passes */
 	time_t arrival_s;        /* realtime: in Received and Date */
@@ -106,6 +139,7 @@ struct tx {
 	int64_t window;          /* how many more it takes now */
 	bool window_wait;        /* reading pauses until queued takes more */
 	bool begun;              /* the text has begun */
+	bool ended;              /* the text is complete, the author asked for */
 	bool committed;          /* queued knows that it is complete */
 	bool logged;             /* an event has told its end */
 	struct verdict failed;   /* why the rest of the text is only eaten */
@@ -122,8 +156,14 @@ struct session {
 	struct client *client;   /* borrows: counted in smtpd.clients */
 	struct in6_addr addr;
 	uint16_t port;
+	bool tls;                /* encrypted from here on */
 	char *helo;              /* owns; NULL before HELO */
 	bool esmtp;
+	struct auth {
+		uint32_t exchange;   /* with authd; 0: none */
+		uint32_t request;    /* to authd; 0: it is the client's turn */
+		unsigned failed;     /* logins */
+	} auth;
 	bool idle_listed;
 	unsigned errors, junk, mails;
 	uint64_t progress;       /* octets since the deadline was set */
@@ -135,9 +175,12 @@ struct session {
 	bool chunk_last;
 	enum session_state chunk_from; /* the state that BDAT came in */
 	struct buf held;         /* a command that waits for authd */
-	/* submit.sock: who the kernel says it is */
+	/* Who it is: on submit.sock the kernel says so, on a submission port
+	 * authd. NULL: nobody has said so. */
+	char *account;           /* owns */
+	/* submit.sock */
 	uint32_t uid, uid_request;
-	char *account, *address; /* own; the name, and name@domain */
+	char *address;           /* owns: account@domain */
 };
 
 /* A run of qids granted by queued. */
@@ -168,6 +211,10 @@ struct smtpd {
 	struct tx *txs[SMTPD_TX_BUCKETS];    /* by number */
 	unsigned ntxs;
 	uint32_t next_tx;
+	struct tls *tls;         /* owns; NULL before the start */
+	struct early early;      /* files that came before it */
+	uint8_t offer;           /* OFFER_: what authd can do for all accounts */
+	uint32_t next_exchange;
 	struct ipc_writer body;  /* an open frame of text */
 	size_t body_octets;      /* in it; 0: none is open */
 	struct qids qids[2];     /* in use, and the block to follow */
@@ -178,7 +225,7 @@ struct smtpd {
 	struct timer patience;   /* of the listeners, with a queued away */
 	struct conf_listen submit; /* submit.sock: in no configuration */
 	uint64_t n_connections, n_refused, n_messages, n_rcpt_refused,
-	    n_msg_refused; /* for `barid status` */
+	    n_msg_refused, n_logins; /* for `barid status` */
 };
 
 /* -- listen.c -------------------------------------------------------------- */
@@ -214,7 +261,15 @@ void session_open(struct smtpd_listener *l, int fd,
  * loop comes round. */
 void session_close(struct session *s);
 
-/* session_end - a last reply, then close: 421 and the like. Input is over. */
+/* session_forget - all that the client has said or been told: after a
+ * handshake it is void (RFC 3207 section 4.2). */
+void session_forget(struct session *s);
+
+/* session_lines - from here on commands, as long as they may be just now. */
+void session_lines(struct session *s);
+
+/* session_end - a last reply, then close: 421 and the like. Input is over.
+ * Nothing is said where it would be in clear and the client expects TLS. */
 void session_end(struct session *s, unsigned code, const char *enhanced,
     const char *text);
 
@@ -247,6 +302,9 @@ void reply(struct session *s, unsigned code, const char *enhanced,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void reply_junk(struct session *s, const char *enhanced, const char *text);
 
+/* session_part - ends it if this worker drains and no letter is under way. */
+void session_part(struct session *s);
+
 /* session_event - begins an event with the session's id and client. */
 void session_event(struct session *s, struct event_out *e,
     enum event_code code);
@@ -264,6 +322,57 @@ void command_line_long(struct session *s);
 /* command_resume - what was held back while authd was asked. */
 void command_resume(struct session *s);
 
+/* -- secure.c -------------------------------------------------------------- */
+
+/* secure_file - a certificate from master. */
+void secure_file(void *arg, const char *name, int fd);
+
+/* secure_init - for a worker that starts. */
+void secure_init(struct smtpd *d);
+
+/* secure_start - the handshake; what is written before leaves in clear. */
+void secure_start(struct session *s);
+
+/* secure_done, secure_failed - how it went. */
+void secure_done(struct session *s);
+void secure_failed(struct session *s, enum conn_end how);
+
+/* secure_offered - may this client say STARTTLS? */
+bool secure_offered(const struct session *s);
+
+/* secure_wanted - must it, before a letter or a login? */
+bool secure_wanted(const struct session *s);
+
+/* secure_silent - is TLS expected, and not there: nothing can be said? */
+bool secure_silent(const struct session *s);
+
+/* secure_text - "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" in clear. */
+#define SECURE_TEXT 100
+const char *secure_text(const struct session *s, char out[SECURE_TEXT]);
+
+void cmd_starttls(struct session *s, struct span arg);
+
+/* -- auth.c ---------------------------------------------------------------- */
+
+/* auth_offer - adds what EHLO says of logins, with CRLF, or nothing. */
+void auth_offer(struct session *s);
+
+/* auth_possible - may this session log in now? */
+bool auth_possible(const struct session *s);
+
+void cmd_auth(struct session *s, struct span arg);
+
+/* auth_line - a response of the client; auth_line_long - one that is too long. */
+void auth_line(struct session *s, struct span line);
+void auth_line_long(struct session *s);
+
+/* auth_challenge, auth_answer - authd's word. */
+void auth_challenge(struct session *s, struct span challenge);
+void auth_answer(struct session *s, uint8_t status, struct span account);
+
+/* auth_cancel - the session ends, or forgets: authd is told. */
+void auth_cancel(struct session *s);
+
 /* -- envelope.c ------------------------------------------------------------ */
 
 void cmd_mail(struct session *s, struct span arg);
@@ -271,6 +380,9 @@ void cmd_rcpt(struct session *s, struct span arg);
 
 /* rcpt_answer - authd has spoken: r->verdict is set, due replies go out. */
 void rcpt_answer(struct rcpt *r);
+
+/* sender_answer - may the account use this reverse-path? SENDER_ */
+void sender_answer(struct tx *tx, uint8_t status);
 
 /* tx_free - with all it owns; queued is told if it still gathers. */
 void tx_free(struct tx *tx);
@@ -284,12 +396,35 @@ void cmd_data(struct session *s, struct span arg);
 void cmd_bdat(struct session *s, struct span arg);
 size_t data_octets(struct session *s, struct span in);
 
+/* data_fail - from here on the text is only eaten; the reply waits for its end.
+ * Only the first reason counts. */
+void data_fail(struct tx *tx, unsigned code, const char *enhanced,
+    const char *text);
+
+/* data_resume - what the end of a text had to wait for is known. */
+void data_resume(struct tx *tx);
+
 /* data_window - queued takes more: reading goes on. */
 void data_window(struct tx *tx);
 
 /* data_done - queued's last word on this text. Before its end it is a refusal,
  * and the rest is only eaten; after it, the reply. */
 void data_done(struct tx *tx, const struct verdict *v);
+
+/* -- author.c -------------------------------------------------------------- */
+
+/* author_keep - a field of that name begins; false: it does not go on. */
+bool author_keep(struct tx *tx, struct span name);
+/* author_text - octets of the field that is kept. */
+void author_text(struct tx *tx, struct span text);
+/* author_end - behind the last field: adds From and Sender where they are due. */
+void author_end(struct tx *tx, struct buf *lines);
+
+/* author_answer - may the account write as this? SENDER_ */
+void author_answer(struct author_ask *ask, uint8_t status);
+
+/* author_clear - frees, and waits for no answer any more. */
+void author_clear(struct tx *tx);
 
 /* -- policy.c -------------------------------------------------------------- */
 
@@ -315,6 +450,20 @@ extern const struct daemon_peer smtpd_peers[];
 
 void peer_ask_rcpt(struct session *s, struct rcpt *r, const struct addr *a);
 void peer_ask_uid(struct session *s);
+
+/*
+ * peer_auth - begins a login; peer_auth_step goes on with it. response.p NULL:
+ * there is none. Returns 0, and auth_challenge or auth_answer follows, never from
+ * within; or -1: longer than anything that authd knows.
+ */
+int peer_auth(struct session *s, const char *mechanism, struct span response);
+int peer_auth_step(struct session *s, struct span response);
+void peer_auth_abort(struct session *s);
+
+/* peer_ask_sender - about the reverse-path; sender_answer follows.
+ * peer_ask_author - about one of its From addresses; author_answer follows. */
+void peer_ask_sender(struct tx *tx);
+void peer_ask_author(struct author_ask *ask, const char *address);
 
 /*
  * peer_tx_begin - a qid, and the envelope goes to queued. Returns 0, or -1:

@@ -111,6 +111,25 @@ add_from(struct folder *f, const struct received *r)
 	add_word(f, word);
 }
 
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384": two words within one comment. */
+static void
+add_tls(struct folder *f, struct span tls)
+{
+	char text[64], word[sizeof(text) + 2];
+	struct span version, cipher;
+
+	if (tls.len == 0)
+		return;
+	span_split(tls, ' ', &version, &cipher);
+	snprintf(word, sizeof(word), "(%s%s", clean(version, text,
+	    sizeof(text)), cipher.len > 0 ? "" : ")");
+	add_word(f, word);
+	if (cipher.len == 0)
+		return;
+	snprintf(word, sizeof(word), "%s)", clean(cipher, text, sizeof(text)));
+	add_word(f, word);
+}
+
 /* A path is shown only if the validator knows it: it may come from a table. */
 static void
 add_for(struct folder *f, struct span rcpt)
@@ -133,12 +152,14 @@ received_add(struct buf *out, const struct received *r)
 	size_t before = out->len;
 
 	f.failed |= buf_add_str(out, "Received:") == -1;
-	add_from(&f, r);
+	if (!r->person)
+		add_from(&f, r);
 	add_word(&f, "by");
 	add_word(&f, clean(r->host, text, sizeof(text)));
 	add_word(&f, "(barid)");
 	add_word(&f, "with");
 	add_word(&f, r->protocol);
+	add_tls(&f, r->tls);
 	add_word(&f, "id");
 	add_word(&f, qid_format(r->qid, qid));
 	add_for(&f, r->rcpt);

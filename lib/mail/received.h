@@ -30,6 +30,9 @@ struct received {
 	bool local;           /* from a user of this host, not from a client: */
 	uint32_t uid;         /* proved by the kernel */
 	struct span user;     /* the name of that account */
+	bool person;          /* who logged in: where from is nobody's business
+	                       * (neither helo, name nor ip is shown) */
+	struct span tls;      /* version and cipher, in a comment */
 	struct span host;     /* ours */
 	const char *protocol;
 	uint64_t qid;

@@ -1,9 +1,11 @@
 /*
  * tests/fuzz/smtpd_session_fuzz.c - anything that a client may send, against
  * real sessions with false peers. The first octet says in what pieces it
- * comes. Held: replies are replies, text that was accepted has CRLF lines alone
+ * comes, and to whom: an mx, a device's listener, submit.sock, a submission
+ * port in clear, encrypted, or logged in. Held: replies are replies, text that was accepted has CRLF lines alone
  * and no NUL, and nothing of a session outlives it.
  */
+#include "lib/mem.h"
 #include "tests/unit/smtpd_fake.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -59,10 +61,26 @@ text_check(void)
 	require(text.len > 2 && text.p[text.len - 1] == '\n', "no end");
 }
 
+static void
+connect_to(unsigned whom)
+{
+	struct smtpd_listener *const listeners[] = { &fake.mx, &fake.device,
+		&fake.submit, &fake.submission };
+
+	fake.submission.conf = whom == 6 ? &fake.any :
+	    &fake.conf->listens[1];
+	fake_connect(listeners[whom < 3 ? whom : 3]);
+	if (whom >= 4)
+		fake_secure();
+	if (whom >= 5)
+		fake.d.sessions->account = xstrdup("user1@example.test");
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const size_t pieces[] = { 1, 2, 3, 7, 64, 512, 4096, 9999 };
+	size_t i;
 	static bool started;
 	unsigned committed;
 
@@ -71,13 +89,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!started)
 		fake_start("size 64K; recipients 100; deny sender @spam.example");
 	started = true;
-	/* strict to strangers, patient elsewhere: both have their turns */
-	fake.conf->listens[0].kind = data[0] & 8 ? LISTEN_MX : LISTEN_SUBMISSION;
-	fake.conf->listens[0].errors = 1000;
+	for (i = 0; i < fake.conf->nlistens; i++)
+		fake.conf->listens[i].errors = 1000;
 	committed = fake.committed;
-	fake_connect(data[0] & 16 ? &fake.submit : &fake.mx);
+	connect_to(data[0] >> 3 & 7);
 	fake_send(span_make(data + 1, size - 1), pieces[data[0] & 7]);
-	if (fake.committed > committed)
+	if (fake.committed > committed && fake.text_whole)
 		text_check();
 	replies_check();
 	fake_hangup();

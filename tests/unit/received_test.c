@@ -74,6 +74,25 @@ test_received(void)
 	check_int(received_add(&b, &r), 0);
 	check_true(span_prefix(buf_span(&b),
 		"Received: from local uid 1000 (user1) by h (barid) with"));
+	check_begin("encrypted");
+	buf_reset(&b);
+	r = (struct received){ .helo = span_str("c.example"),
+		.ip = span_str("192.0.2.1"), .host = span_str("h"),
+		.protocol = "ESMTPS", .date = 1,
+		.tls = span_str("TLSv1.3 TLS_AES_256_GCM_SHA384") };
+	check_int(received_add(&b, &r), 0);
+	check_field(&b, true);
+	check_true(span_prefix(buf_span(&b), "Received: from c.example "
+	    "([192.0.2.1]) by h (barid) with ESMTPS (TLSv1.3\r\n\t"
+	    "TLS_AES_256_GCM_SHA384) id "));
+	check_begin("a person");
+	buf_reset(&b);
+	r.person = true;
+	r.tls = span_str("a)(b c(d\r");
+	r.protocol = "ESMTPSA";
+	check_int(received_add(&b, &r), 0);
+	check_true(span_prefix(buf_span(&b),
+	    "Received: by h (barid) with ESMTPSA (a??b c?d?) id "));
 	check_begin("no room");
 	check_int(received_add(&small, &r), -1);
 	check_int(small.len, 0);

@@ -1,7 +1,8 @@
 /*
  * smtpd_fake.h - a worker of smtpd with its real sessions and channels, and an
  * authd and a queued at the other ends that live in the same process. For
- * the unit tests and the fuzz target of smtpd.
+ * the unit tests and the fuzz target of smtpd. TLS is only said to be there:
+ * fake_secure().
  */
 #ifndef TESTS_UNIT_SMTPD_FAKE_H
 #define TESTS_UNIT_SMTPD_FAKE_H
@@ -22,7 +23,8 @@ static struct fake {
 	struct smtpd d;
 	struct loop loop;
 	struct conf *conf;
-	struct smtpd_listener mx, submit;
+	struct smtpd_listener mx, submit, submission, device;
+	struct conf_listen any;  /* submission with "senders any" */
 	struct channel authd, queued;             /* smtpd's ends */
 	struct channel authd_peer, queued_peer;   /* the others */
 	int client;            /* our end of the session, or -1 */
@@ -33,6 +35,13 @@ static struct fake {
 	uint64_t qid;
 	char from[ADDR_TEXT], last_rcpt[ADDR_TEXT], account[64];
 	struct buf text;       /* of the last transaction */
+	bool text_whole;       /* which was committed */
+	/* what authd has seen of logins */
+	unsigned logins, steps, aborts, senders;
+	char mechanism[32], asked[ADDR_TEXT];
+	bool hold_senders;     /* SENDER_ASK waits for fake_sender_answer() */
+	uint32_t sender_request;
+	bool hold_auth;        /* likewise, for ever */
 	bool hold_answers;     /* authd keeps quiet until fake_answer() */
 	struct { uint32_t request; uint8_t verdict; } held[200];
 	size_t nheld;
@@ -100,6 +109,136 @@ fake_on_uid_ask(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
+/* -- authd: logins and senders --------------------------------------------- */
+
+static void
+fake_auth_answer(const struct ipc_msg *m, uint8_t status)
+{
+	struct ipc_writer w;
+
+	w = ipc_reply_begin(&fake.authd_peer, m, IPC_AUTH_ANSWER);
+	ipc_put_u8(&w, status);
+	ipc_put_str(&w, "");
+	ipc_put_str(&w, status == AUTH_OK ? "user1@example.test" : "");
+	ipc_put_str(&w, "words");
+	ipc_end(&w);
+}
+
+static void
+fake_auth_challenge(const struct ipc_msg *m, const char *text)
+{
+	struct ipc_writer w;
+
+	w = ipc_reply_begin(&fake.authd_peer, m, IPC_AUTH_CHALLENGE);
+	ipc_put_str(&w, text);
+	ipc_end(&w);
+}
+
+/* "secret" at the end of a response is right, "later" cannot be checked. */
+static void
+fake_auth_judge(const struct ipc_msg *m, struct span response)
+{
+	struct span last = response;
+	ssize_t nul = span_rfind(response, '\0');
+
+	if (nul != -1)
+		last = span_from(response, (size_t)nul + 1);
+	if (!fake.hold_auth)
+		fake_auth_answer(m, span_eqstr(last, "secret") ? AUTH_OK :
+		    span_eqstr(last, "later") ? AUTH_TEMP : AUTH_FAIL);
+}
+
+static int
+fake_on_auth(void *arg, struct ipc_msg *m)
+{
+	struct ipc_reader rd = ipc_reader(m);
+	struct span response;
+	bool has;
+
+	(void)arg;
+	if (ipc_get_u8(&rd) != LISTEN_SUBMISSION)
+		abort();
+	span_copy(ipc_get_span(&rd, 31), fake.mechanism,
+	    sizeof(fake.mechanism));
+	has = ipc_get_u8(&rd) != 0;
+	response = ipc_get_span(&rd, IPC_BODY_MAX);
+	ipc_get_span(&rd, IPC_PATH_MAX);
+	if (ipc_get_u8(&rd) != AUTH_F_TLS)
+		abort();
+	ipc_get_span(&rd, TLS_BINDING_MAX);
+	ipc_get_span(&rd, TLS_BINDING_MAX);
+	ipc_get_span(&rd, IPC_PATH_MAX);
+	if (!ipc_at_end(&rd) || m->session == 0)
+		abort();
+	fake.logins++;
+	fake.steps = 0;
+	if (strcmp(fake.mechanism, "LOGIN") == 0)
+		fake_auth_challenge(m, "Username:");
+	else if (!has)
+		fake_auth_challenge(m, "");
+	else
+		fake_auth_judge(m, response);
+	return 0;
+}
+
+static int
+fake_on_auth_step(void *arg, struct ipc_msg *m)
+{
+	struct ipc_reader rd = ipc_reader(m);
+	struct span response = ipc_get_span(&rd, IPC_BODY_MAX);
+
+	(void)arg;
+	if (++fake.steps == 1 && strcmp(fake.mechanism, "LOGIN") == 0)
+		fake_auth_challenge(m, "Password:");
+	else
+		fake_auth_judge(m, response);
+	return 0;
+}
+
+static int
+fake_on_auth_abort(void *arg, struct ipc_msg *m)
+{
+	(void)arg;
+	(void)m;
+	fake.aborts++;
+	return 0;
+}
+
+static inline void
+fake_sender_answer(uint32_t request, uint8_t status)
+{
+	struct ipc_msg m = { .request = request };
+	struct ipc_writer w;
+
+	w = ipc_reply_begin(&fake.authd_peer, &m, IPC_SENDER_ANSWER);
+	ipc_put_u8(&w, status);
+	ipc_end(&w);
+}
+
+/* user1 may write as list, too. */
+static int
+fake_on_sender_ask(void *arg, struct ipc_msg *m)
+{
+	struct ipc_reader rd = ipc_reader(m);
+	struct span account = ipc_get_span(&rd, IPC_PATH_MAX);
+	struct span address = ipc_get_span(&rd, IPC_PATH_MAX);
+
+	(void)arg;
+	if (!span_eqstr(account, "user1@example.test"))
+		abort();
+	fake.senders++;
+	span_copy(address, fake.asked, sizeof(fake.asked));
+	fake.sender_request = m->request;
+	if (!fake.hold_senders)
+		fake_sender_answer(m->request, span_eqstr(address,
+		    "user1@example.test") || span_eqstr(address,
+		    "list@example.test") ? SENDER_OK : span_prefix(address,
+		    "later@") ? SENDER_TEMP : SENDER_FOREIGN);
+	return 0;
+}
+
+/* -- queued ---------------------------------------------------------------- */
+
 static void
 fake_grant(void)
 {
@@ -135,6 +274,7 @@ fake_on_begin(void *arg, struct ipc_msg *m)
 	span_copy(ipc_get_span(&rd, 60), fake.account, sizeof(fake.account));
 	fake.begun++;
 	fake.rcpts = 0;
+	fake.text_whole = false;
 	buf_reset(&fake.text);
 	return 0;
 }
@@ -176,6 +316,7 @@ fake_on_commit(void *arg, struct ipc_msg *m)
 	if (ipc_get_u64(&rd) != fake.text.len)
 		abort();
 	fake.committed++;
+	fake.text_whole = true;
 	w = ipc_begin(&fake.queued_peer, IPC_TX_DONE, 0, m->session);
 	ipc_put_u16(&w, (uint16_t)fake.done_code);
 	ipc_put_str(&w, fake.done_code == 250 ? "2.0.0" : "4.3.0");
@@ -196,6 +337,10 @@ fake_on_abort(void *arg, struct ipc_msg *m)
 static const struct ipc_handler fake_authd_handlers[] = {
 	{ IPC_RCPT_ASK, fake_on_rcpt_ask },
 	{ IPC_UID_ASK,  fake_on_uid_ask },
+	{ IPC_AUTH,       fake_on_auth },
+	{ IPC_AUTH_STEP,  fake_on_auth_step },
+	{ IPC_AUTH_ABORT, fake_on_auth_abort },
+	{ IPC_SENDER_ASK, fake_on_sender_ask },
 	IPC_HANDLERS_END
 };
 
@@ -281,16 +426,19 @@ fake_settle(void)
 		quiet = fake_round() ? 0 : quiet + 1;
 }
 
-/* fake_start - once; limits is what stands in the listener's braces. */
+/* fake_start - once; limits is what stands in the mx listener's braces. */
 static inline void
 fake_start(const char *limits)
 {
 	struct conf_errors errors = { 0 };
-	char text[1000];
+	char text[2000];
 
 	snprintf(text, sizeof(text), "config 1 for smtpd\nhost mx.example.test\n"
-	    "listen mx { port 2525; %s }\n",
-	    limits);
+	    "tls main { cert /cert.pem; key /key.pem }\n"
+	    "listen mx { port 2525; tls main offered; %s }\n"
+	    "listen submission { port 2526; tls main required; size 64K }\n"
+	    "listen device { port 2527; from 192.0.2.0/24; to any; size 64K }"
+	    "\n", limits);
 	log_stderr_level(LOG_L_ERROR);
 	loop_init(&fake.loop);
 	fake.conf = conf_parse(span_str(text), "test", true, &errors);
@@ -304,7 +452,12 @@ fake_start(const char *limits)
 	    fake_queued_handlers);
 	smtpd_init(&fake.d, &fake.loop, fake.conf, &fake.authd, &fake.queued);
 	fake.mx.smtpd = fake.submit.smtpd = &fake.d;
+	fake.submission.smtpd = fake.device.smtpd = &fake.d;
 	fake.mx.conf = &fake.conf->listens[0];
+	fake.submission.conf = &fake.conf->listens[1];
+	fake.device.conf = &fake.conf->listens[2];
+	fake.any = *fake.submission.conf;
+	fake.any.senders_any = true;
 	fake.submit.conf = &fake.d.submit;
 	fake.client = -1;
 	fake.done_code = 250;
@@ -333,6 +486,15 @@ fake_connect(struct smtpd_listener *l)
 	fake_settle();
 }
 
+/* fake_secure - the handshake is over for the session at hand. */
+static inline void
+fake_secure(void)
+{
+	session_enter(fake.d.sessions, S_TLS);
+	secure_done(fake.d.sessions);
+	fake_settle();
+}
+
 static inline void
 fake_hangup(void)
 {
@@ -340,6 +502,7 @@ fake_hangup(void)
 	fake.closed = true;
 	fake_settle();
 	fake.client = -1;
+	fake.hold_senders = fake.hold_auth = false;
 }
 
 /* fake_send - in pieces of so many octets, smtpd running in between. */

@@ -386,8 +386,9 @@ int
 main(void)
 {
 	fake_start("size 64K; deny sender @spam.example");
-	patient = *fake.mx.conf;
-	patient.kind = LISTEN_SUBMISSION;
+	patient = *fake.device.conf;
+	patient.denies = fake.mx.conf->denies;
+	patient.ndenies = fake.mx.conf->ndenies;
 	patient.size = 1 << 20;
 	dialogues_run(9999);
 	dialogues_run(1);
