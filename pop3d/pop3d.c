@@ -60,6 +60,7 @@ start(void *arg)
 	d->next_sid = (uint64_t)clock_now_s() << 32 | 1u << 31 |
 	    (uint64_t)(d->daemon.instance & 0x1f) << 26;
 	clients_init(&d->clients);
+	secure_init(d);
 	for (i = 0; i < d->nlisteners; i++)
 		listener_start(d, &d->listeners[i]);
 }
@@ -123,13 +124,14 @@ status(void *arg, struct daemon_status *out, size_t max)
 
 	for (i = 0; i < nitems(list) && i < max; i++)
 		out[i] = list[i];
-	return i;
+	return i + tls_status(d->tls, out + i, max - i);
 }
 
 static const struct ipc_handler no_handlers[] = { IPC_HANDLERS_END };
 
 static const struct daemon_peer peers[] = {
 	{ ROLE_AUTHD, no_handlers, NULL, NULL },
+	{ ROLE_KEYD, secure_keyd_handlers, secure_keyd_up, secure_keyd_down },
 	{ ROLE_LOGD, no_handlers, NULL, NULL },
 	{ ROLE_NONE, NULL, NULL, NULL }
 };
@@ -140,6 +142,7 @@ static const struct daemon_spec spec = {
 	.start = start,
 	.reload = reload,
 	.listener = listener_add,
+	.file = secure_file,
 	.drain = drain,
 	.stop = stop,
 	.status = status,

@@ -7,10 +7,12 @@
 #define POP3D_POP3D_H
 
 #include "lib/ipc/daemon.h"
+#include "lib/ipc/early.h"
 #include "lib/log.h"
 #include "lib/net/clients.h"
 #include "lib/net/conn.h"
 #include "lib/net/listener.h"
+#include "lib/net/tls.h"
 
 /* Before the login: AUTH PLAIN may bring its response on the same line, and
  * that is 2 KiB for the longest name and password. */
@@ -89,6 +91,8 @@ struct pop3d {
 	const struct conf *conf;  /* borrows */
 	struct channel *authd;    /* borrows */
 	struct channel *master;   /* borrows */
+	struct tls *tls;          /* owns; NULL before the start */
+	struct early early;       /* its certificates until then */
 	struct pop3d_listener listeners[POP3D_LISTENERS_MAX];
 	size_t nlisteners;
 	struct login *first, *last;
@@ -114,6 +118,13 @@ void login_error(struct login *c, const char *text);
 void login_end(struct login *c, const char *text);
 void login_close(struct login *c);
 void login_drain_all(struct pop3d *d);
+
+/* secure.c: certificates, and what passes between us and keyd. */
+void secure_init(struct pop3d *d);
+void secure_file(void *arg, const char *name, int fd);
+extern const struct ipc_handler secure_keyd_handlers[];
+void secure_keyd_up(void *arg, struct channel *ch);
+void secure_keyd_down(void *arg, struct channel *ch);
 
 /* command.c: one line in L_AUTH, L_USER or L_SASL. */
 void login_command(struct login *c, struct span line);
