@@ -31,8 +31,9 @@ key_setup(struct tls_ticket_key *k, const unsigned char *iv,
 	    seal) == 1 && EVP_MAC_CTX_set_params(mac, params) == 1 ? 0 : -1;
 }
 
-/* OpenSSL's call for each ticket it makes or reads. An opened one is always
- * renewed: it has been seen on the wire once. */
+/* OpenSSL's call for each ticket it makes or reads. What was sealed with an
+ * older key is renewed; in TLS 1.3 every ticket, which is to be used once (RFC
+ * 8446 appendix C.4). */
 static int
 on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
@@ -50,8 +51,9 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
 	for (i = 0; i < t->n; i++)
 		if (memcmp(name, t->keys[i].name,
 		    sizeof(t->keys[i].name)) == 0)
-			return key_setup(&t->keys[i], iv, cipher, mac, 0) == 0 ?
-			    2 : -1;
+			return key_setup(&t->keys[i], iv, cipher, mac,
+			    0) == -1 ? -1 : i > 0 ||
+			    SSL_version(ssl) == TLS1_3_VERSION ? 2 : 1;
 	return 0;
 }
 
