@@ -290,6 +290,8 @@ main(void)
 		{ ROLE_DELIVER, from_all, NULL, NULL },
 		{ ROLE_AUTHD, from_all, NULL, NULL },
 		{ ROLE_AUTHW, from_all, NULL, NULL },
+		{ ROLE_AUTHP, from_all, NULL, NULL },
+		{ ROLE_KEYD, from_all, NULL, NULL },
 		{ ROLE_POP3D, from_all, NULL, NULL },
 		{ ROLE_CTL, from_ctl, NULL, on_ctl_down },
 		{ ROLE_NONE, NULL, NULL, NULL }

@@ -34,7 +34,7 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(IDENTITY,     MASTER,     CHILD,      16, 512,     NO, NO, NO),
 	R(PEER,         MASTER,     CHILD,      3, 3,        FD, NO, NO),
 	R(LISTENER,     MASTER,     B(SMTPD) | B(POP3D), 3, 3, FD, NO, NO),
-	R(FILE,         MASTER,     B(AUTHD) | B(AUTHW), 5, PATH, FD, NO, NO),
+	R(FILE,         MASTER,     B(AUTHD) | B(AUTHW) | B(KEYD) | SECURE, 5, PATH, FD, NO, NO),
 	R(START,        MASTER,     CHILD,      0, 0,        NO, NO, NO),
 	R(DRAIN,        MASTER,     CHILD,      0, 0,        NO, NO, NO),
 	R(STOP,         MASTER,     CHILD,      0, 0,        NO, NO, NO),
