@@ -3,6 +3,7 @@ import os
 import shlex
 import signal
 import smtplib
+import ssl
 import subprocess
 import sys
 import time
@@ -89,6 +90,14 @@ class Instance:
 
     def smtp(self):
         return smtplib.SMTP(self.env["HOST"], self.port("SMTP"), "t.test", 20)
+
+    def tls(self):
+        """Believes who this instance says it is, by its CA_FILE alone."""
+        return ssl.create_default_context(cafile=self.env["CA_FILE"])
+
+    def submissions(self):
+        return smtplib.SMTP_SSL(self.env["HOST"], self.port("SUBMISSIONS"),
+                                "t.test", timeout=20, context=self.tls())
 
     def rcpt(self, address, sender="a@far.test"):
         """The code and text that a recipient gets."""
