@@ -88,12 +88,16 @@ master_handlers(enum role role)
 		{ IPC_SESSION, on_session }, IPC_HANDLERS_END };
 	static const struct ipc_handler outward[] = { COMMON,
 		{ IPC_UNIX_ASK, on_unix_ask }, IPC_HANDLERS_END };
+	static const struct ipc_handler queued[] = { COMMON,
+		{ IPC_HUNG, on_hung }, IPC_HANDLERS_END };
 	static const struct ipc_handler worker[] = { COMMON,
 		{ IPC_RENEW, on_renew }, IPC_HANDLERS_END };
 	static const struct ipc_handler forks[] = { COMMON,
 		{ IPC_CHILD_EXIT, on_child_exit }, IPC_HANDLERS_END };
 
 	switch (role) {
+	case ROLE_QUEUED:
+		return queued;
 	case ROLE_DELIVER:
 		return deliver;
 	case ROLE_AUTHD:

@@ -154,6 +154,9 @@ int on_unix_ask(void *arg, struct ipc_msg *msg);
 int on_child_exit(void *arg, struct ipc_msg *msg);
 void grants_clear(struct master *m);
 
+/* hung.c */
+int on_hung(void *arg, struct ipc_msg *msg);
+
 /* control.c */
 void control_open(struct master *m);
 void control_close(struct master *m);

@@ -11,7 +11,10 @@
 #include "lib/mem.h"
 #include "queued/queued.h"
 
-#define REPORT_MS 30000 /* design.md section 3: then it goes on without */
+#define REPORT_MS 30000 /* then master is asked to end it */
+/* Ended at once, unless the kernel itself is stuck with it: then nothing that
+ * waits longer would help, and it goes on without. */
+#define END_MS    10000
 #define TOKEN     10    /* octets: 80 bits of the digest */
 #define QID_EPOCH 40    /* bits below the start epoch in a qid */
 
@@ -46,14 +49,27 @@ reports_are_due(const struct queued *q, bool relay)
 	return false;
 }
 
+/* What it did is known when it reports or is dead: master ends it. */
 static void
 on_patience(void *arg)
 {
 	struct worker *w = arg;
+	struct ipc_writer out;
 
-	log_warnx("%s %u did not report in time; going on without",
-	    role_name(w->ch->peer), w->ch->instance);
-	worker_is_ready(w);
+	if (w->hung) {
+		log_warnx("%s %u cannot be ended; going on without its "
+		    "report", role_name(w->ch->peer), w->ch->instance);
+		worker_is_ready(w);
+		return;
+	}
+	w->hung = true;
+	log_warnx("%s %u did not report in time", role_name(w->ch->peer),
+	    w->ch->instance);
+	out = ipc_begin(&w->q->d.master, IPC_HUNG, 0, 0);
+	ipc_put_u8(&out, (uint8_t)w->ch->peer);
+	ipc_put_u16(&out, w->ch->instance);
+	ipc_end(&out);
+	timer_set_ms(&w->patience, END_MS);
 }
 
 void
@@ -71,7 +87,7 @@ worker_up(void *arg, struct channel *ch)
 		q->workers = w;
 		timer_init(&w->patience, &q->d.loop, on_patience, w);
 	}
-	w->ready = w->reported = false;
+	w->ready = w->reported = w->hung = false;
 	timer_set_ms(&w->patience, REPORT_MS);
 }
 

@@ -112,6 +112,7 @@ struct worker {
 	bool relay;
 	bool ready;             /* has said IPC_JOB_REPORTED, or took too long */
 	bool reported;          /* has said it */
+	bool hung;              /* has not, and master was asked to end it */
 	unsigned jobs;
 	uint64_t octets;
 	struct timer patience;  /* for IPC_JOB_REPORTED */

@@ -109,6 +109,7 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(SESSION,      B(POP3D),   MASTER,     20, 20,      FD, NO, NO),
 	R(SESSION_DONE, MASTER,     B(POP3D),   5, 1 + TEXT, NO, REPLY, NO),
 
+	R(HUNG,         B(QUEUED),  MASTER,     3, 3,        NO, NO, NO),
 	R(RENEW,        B(AUTHW),   MASTER,     0, 0,        NO, NO, NO),
 
 	R(PW_NAME,      B(AUTHD),   B(AUTHW),   4, PATH,     NO, NO, NO),

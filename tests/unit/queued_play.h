@@ -435,6 +435,7 @@ play_start(const char *conf, bool ready)
 		.peers = peers };
 	play.q.d.spec = &play.spec;
 	play.q.d.arg = &play.q;
+	play.q.d.master.fd = -1; /* nobody is there */
 	loop_init(&play.q.d.loop);
 	if ((play.q.d.conf = conf_parse(span_str(text), "test", true,
 	    &errors)) == NULL) {

@@ -311,6 +311,53 @@ worker_back(struct channel *ours, struct channel *theirs)
 	play_turn();
 }
 
+/* Of the worker with this channel: its time is over. */
+static struct worker *
+out_of_patience(const struct channel *ours)
+{
+	struct worker *w = play.q.workers;
+
+	while (w->ch != ours)
+		w = w->next;
+	timer_set_ms(&w->patience, 0);
+	play_run_ms(50);
+	return w;
+}
+
+static void
+silent(void)
+{
+	struct worker *w;
+
+	check_begin("nothing is tried before a worker has reported");
+	worker_back(play.deliver, &play.deliver_end);
+	accept_one("user1@example.test");
+	check_true(play_job_to("user1") == NULL);
+	check_begin("nor when master has been asked to end it");
+	w = out_of_patience(play.deliver);
+	check_true(w->hung && !w->ready);
+	check_true(play_job_to("user1") == NULL);
+	check_begin("but when it is dead and another is there");
+	worker_back(play.deliver, &play.deliver_end);
+	check_true(!w->hung);
+	play_reported(&play.deliver_end);
+	play_run_ms(100);
+	if (check_true(play_job_to("user1") != NULL))
+		play_says(play_job_to("user1"), OUTCOME_DELIVERED, "2.1.5", "");
+	check_begin("or when it cannot be ended");
+	worker_back(play.deliver, &play.deliver_end);
+	accept_one("user2@example.test");
+	(void)out_of_patience(play.deliver);
+	check_true(play_job_to("user2") == NULL);
+	(void)out_of_patience(play.deliver);
+	play_run_ms(100);
+	if (check_true(play_job_to("user2") != NULL))
+		play_says(play_job_to("user2"), OUTCOME_DELIVERED, "2.1.5", "");
+	play_reported(&play.deliver_end);
+	check_int((int)play.q.actives.n, 0);
+	play.njobs = 0;
+}
+
 static void
 lost(void)
 {
@@ -601,6 +648,7 @@ main(void)
 	expansion_fails();
 	together();
 	windows();
+	silent();
 	lost();
 	reports();
 	forwards();
