@@ -28,8 +28,8 @@ static const struct verb {
 	int (*run)(struct ctl *c);
 	int words; /* the most that may stand behind it; -1: any number */
 } verbs[] = {
-	{ "run", "", "start and stay in the foreground", verb_run, 0 },
-	{ "start", "", "start, return when it works", verb_start, 0 },
+	{ "run", "[--sandbox=log]", "start and stay in the foreground", verb_run, 0 },
+	{ "start", "[--sandbox=log]", "start, return when it works", verb_start, 0 },
 	{ "stop", "", "stop in order, return when it has ended", verb_stop, 0 },
 	{ "reload", "", "read the configuration anew", verb_reload, 0 },
 	{ "status", "", "how every program is", verb_status, 0 },
@@ -43,6 +43,10 @@ static const struct verb {
 	  verb_spool, 1 },
 	{ "trace", "ID|ADDRESS|MESSAGE-ID [DAYS]", "the story of a letter",
 	  verb_trace, 2 },
+	{ "user", "add|passwd|delete ADDRESS [OPTION...]",
+	  "accounts of users files", verb_user, -1 },
+	{ "user", "list [ADDRESS|DOMAIN]", "the same, without hashes",
+	  verb_user, -1 },
 	{ "version", "", "which barid this is", verb_version, 0 },
 };
 
@@ -158,6 +162,8 @@ options_parse(struct ctl *c, int argc, char *argv[])
 			c->json = true;
 		else if (strcmp(argv[i], "--test") == 0 && i + 1 < argc)
 			status = set_test(c, argv[++i]);
+		else if (strcmp(argv[i], "--sandbox=log") == 0)
+			c->sandbox_log = true;
 		else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
 			set_conf(c, argv[++i]);
 		else

@@ -19,6 +19,7 @@ struct ctl {
 	char spool[1100];
 	bool conf_given;
 	bool json;
+	bool sandbox_log;        /* run, start: tell, do not end */
 	bool terminal;           /* standard error shows progress */
 	int argc;                /* words behind the verb */
 	char **argv;
@@ -100,6 +101,7 @@ int verb_check(struct ctl *c);
 int verb_queue(struct ctl *c);
 int verb_spool(struct ctl *c);
 int verb_trace(struct ctl *c);
+int verb_user(struct ctl *c);
 
 /* check.c: 0, or EX_CONFIG with every complaint on out, a line each; those
  * about the files that it names are told, and leave 0. */

@@ -48,7 +48,7 @@ master_path(const struct ctl *c, char path[PATH_MAX])
 static int
 master_exec(const struct ctl *c)
 {
-	char path[PATH_MAX], *argv[6];
+	char path[PATH_MAX], *argv[7];
 	size_t n = 0;
 
 	master_path(c, path);
@@ -57,6 +57,8 @@ master_exec(const struct ctl *c)
 		argv[n++] = (char *)(uintptr_t)"--test";
 		argv[n++] = (char *)(uintptr_t)c->test_dir;
 	}
+	if (c->sandbox_log)
+		argv[n++] = (char *)(uintptr_t)"--sandbox=log";
 	argv[n++] = (char *)(uintptr_t)"-c";
 	argv[n++] = (char *)(uintptr_t)c->conf;
 	argv[n] = NULL;

@@ -30,13 +30,15 @@ put_numbers(const struct fields *f)
 	size_t i;
 
 	for (i = 0; i < f->n; i++) {
-		if (has_column(f->list[i].key) ||
-		    f->list[i].kind != CTL_NUMBER)
+		if (has_column(f->list[i].key))
 			continue;
 		fputs(first ? "  " : ", ", stdout);
 		first = false;
 		put_safe(stdout, f->list[i].key);
-		if (span_rfind(f->list[i].key, '_') != -1 &&
+		if (f->list[i].kind == CTL_TEXT) {
+			putchar(' ');
+			put_safe(stdout, f->list[i].text);
+		} else if (span_rfind(f->list[i].key, '_') != -1 &&
 		    span_eqstr(span_from(f->list[i].key,
 		    (size_t)span_rfind(f->list[i].key, '_')), "_octets"))
 			printf(" %s", human_octets(f->list[i].number,

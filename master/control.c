@@ -194,13 +194,16 @@ cmd_status(struct command *cmd)
 	    0);
 	struct child *c;
 
-	ipc_put_u16(&w, 5);
+	ipc_put_u16(&w, 7);
 	put_text(&w, "program", "master");
 	put_number(&w, "pid", (uint64_t)getpid());
 	put_text(&w, "state", children_ready(cmd->m) ? "up" : "starting");
 	put_number(&w, "uptime",
 	    (uint64_t)(clock_now_s() - cmd->m->started_s));
 	put_text(&w, "version", VERSION);
+	put_text(&w, "seccomp", !cmd->m->kernel.seccomp ? "missing"
+	    : cmd->m->sandbox.log ? "log" : "on");
+	put_number(&w, "landlock", cmd->m->kernel.landlock);
 	ipc_end(&w);
 	cmd->open = 1; /* ours, until all are asked */
 	for (c = cmd->m->children; c != NULL; c = c->next) {

@@ -1,6 +1,7 @@
 /*
  * master/folders.c - who each role is on this host, and the folders that they
- * work in: made where missing, refused where they belong to somebody else.
+ * work in: made where missing, refused where they belong to somebody else. And
+ * what its kernel has for their cells.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -159,6 +160,28 @@ folders_prepare(struct master *m)
 	folder(m->path.log, 0750, ids[ROLE_LOGD].uid, ids[ROLE_LOGD].gid);
 	folder(m->path.spool, 0700, ids[ROLE_QUEUED].uid, ids[ROLE_QUEUED].gid);
 	mail_folder(m);
+}
+
+void
+cells_probe(struct master *m)
+{
+	sandbox_probe(&m->kernel);
+	if (m->kernel.landlock > m->sandbox.landlock_max)
+		m->kernel.landlock = m->sandbox.landlock_max;
+}
+
+void
+cells_tell(const struct master *m)
+{
+	if (!m->kernel.seccomp)
+		log_warnx("this kernel has no seccomp: programs run without "
+		    "a filter of system calls");
+	if (m->kernel.landlock == 0)
+		log_warnx("this kernel has no Landlock, or it is not switched "
+		    "on (lsm=): programs run without it");
+	if (m->sandbox.log && m->kernel.seccomp)
+		log_warnx("--sandbox=log: system calls that are not allowed "
+		    "are told in the kernel's log and done");
 }
 
 /* A user's name as one file name. Names come from authd: hostile all the same. */

@@ -46,6 +46,7 @@ tell_ready(struct master *m)
 	if (m->ready_told || !children_ready(m))
 		return;
 	m->ready_told = true;
+	cells_tell(m);
 	event_begin(&e, EV_START, 0, 0);
 	event_str(&e, KEY_ROLE, "master");
 	event_str(&e, KEY_TEXT, "barid " VERSION " is ready");

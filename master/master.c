@@ -182,26 +182,6 @@ abi_read(const char *word)
 	return (uint8_t)abi;
 }
 
-/* Said once; `barid status` shows it as well. */
-static void
-cells_tell(struct master *m)
-{
-	struct sandbox_kernel *k = &m->kernel;
-
-	sandbox_probe(k);
-	if (k->landlock > m->sandbox.landlock_max)
-		k->landlock = m->sandbox.landlock_max;
-	if (!k->seccomp)
-		log_warnx("this kernel has no seccomp: programs run without "
-		    "a filter of system calls");
-	if (k->landlock == 0)
-		log_warnx("this kernel has no Landlock, or it is not switched "
-		    "on (lsm=): programs run without it");
-	if (m->sandbox.log)
-		log_warnx("--sandbox=log: system calls that are not allowed "
-		    "are told in the kernel's log and done");
-}
-
 static void
 options_parse(struct master *m, int argc, char *argv[])
 {
@@ -242,7 +222,7 @@ main(int argc, char *argv[])
 	identities_resolve(&m);
 	folders_prepare(&m);
 	lock_take(&m);
-	cells_tell(&m);
+	cells_probe(&m);
 	m.started_s = clock_now_s();
 	loop_init(&m.loop);
 	timer_init(&m.poll, &m.loop, files_poll, &m);

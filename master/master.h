@@ -142,6 +142,9 @@ void files_poll(void *arg);
 /* folders.c: identities, folders and their owners; fatal() when wrong */
 void identities_resolve(struct master *m);
 void folders_prepare(struct master *m);
+/* what the kernel has for cells; what is missing is said once, in the log */
+void cells_probe(struct master *m);
+void cells_tell(const struct master *m);
 /* a user's index folder: 0, or -1 with why in complaint */
 int folder_index(struct master *m, const char *user, uid_t uid, gid_t gid,
     char *path, size_t size, char *complaint, size_t csize);
