@@ -7,11 +7,13 @@
 #define AUTHD_AUTHD_H
 
 #include "authd/directory.h"
+#include "authd/exchange.h"
 #include "lib/ipc/early.h"
 #include "authd/job.h"
 #include "authd/nss.h"
 #include "authd/pool.h"
 #include "authd/pwcache.h"
+#include "authd/throttle.h"
 #include "lib/ipc/daemon.h"
 
 /* How long a question waits for a table that has not come yet; after that it is
@@ -23,8 +25,13 @@ struct authd {
 	struct early early;
 	struct directory dir;
 	struct nss nss;
-	struct pool pool;
+	struct pool pool;        /* authd -w */
+	struct pool outside;     /* authd -p, where there is one */
 	struct pwcache cache;
+	struct throttle throttle;
+	struct exchanges exchanges;
+	struct buf challenge;    /* being made */
+	uint8_t offered;         /* OFFER_, as the others know it */
 	struct jobs jobs;
 	struct timer tables;     /* TABLES_WAIT_MS after a start or reload */
 	uint64_t asked, logins, refused; /* for `barid status` */
@@ -49,13 +56,38 @@ bool rcpt_judge(struct directory *dir, struct nss *nss, struct job *j,
 extern const struct daemon_peer authd_peers[];
 extern const struct ipc_handler authd_master_handlers[];
 bool ask_worker(void *arg, struct nss_entry *e);
+/* pool_of - who checks the passwords of a users block. */
+struct pool *pool_of(struct authd *a, struct span block);
 
 /* account.c */
 int on_account_ask(void *arg, struct ipc_msg *m);
 int on_uid_ask(void *arg, struct ipc_msg *m);
 void account_put(struct ipc_writer *w, const struct user *u, unsigned flags);
 
-/* login.c */
+/* auth.c: SASL between smtpd, pop3d and us. */
 int on_auth(void *arg, struct ipc_msg *m);
+int on_auth_step(void *arg, struct ipc_msg *m);
+int on_auth_abort(void *arg, struct ipc_msg *m);
+
+/* auth_offer - tells everybody what works for every account, if it changed;
+ * auth_offer_to - one whose channel is new. */
+void auth_offer(struct authd *a);
+void auth_offer_to(struct authd *a, struct channel *ch);
+
+/* auth_challenge - a->challenge goes to the client, whose turn it is then. */
+void auth_challenge(struct authd *a, struct exchange *x, uint32_t request);
+
+/* login.c: what a step of an exchange needs to know from others. */
+
+/* login_start - m: what is to be answered when all is known. next: what the
+ * mechanism has come to. x may be gone when this returns. */
+void login_start(struct authd *a, struct exchange *x, const struct ipc_msg *m,
+    enum sasl_next next);
+
+/* login_forget - its client has gone. */
+void login_forget(struct login *l);
+
+/* sender.c */
+int on_sender_ask(void *arg, struct ipc_msg *m);
 
 #endif

@@ -111,18 +111,23 @@ jobs_tables(struct jobs *jobs)
 
 /* One that still waits is freed by the last account's answer. */
 void
+job_forget(struct jobs *jobs, struct job *j)
+{
+	j->dead = true;
+	j->wants_tables = false;
+	if (j->waits == 0)
+		finish(jobs, j);
+}
+
+void
 jobs_lost(struct jobs *jobs, const struct channel *ch)
 {
 	struct job *j, *next;
 
 	for (j = jobs->first; j != NULL; j = next) {
 		next = j->next;
-		if (j->ch != ch)
-			continue;
-		j->dead = true;
-		j->wants_tables = false;
-		if (j->waits == 0)
-			finish(jobs, j);
+		if (j->ch == ch)
+			job_forget(jobs, j);
 	}
 }
 

@@ -48,6 +48,10 @@ void job_wake(struct jobs *jobs, struct job *j);
 /* jobs_tables - a table has come or is given up: who waits for one runs. */
 void jobs_tables(struct jobs *jobs);
 
+/* job_forget - nobody waits for its answer any more: it ends unanswered, now or
+ * when what it waits for has come. */
+void job_forget(struct jobs *jobs, struct job *j);
+
 /* jobs_lost - the asker's channel is gone: its questions die unanswered. */
 void jobs_lost(struct jobs *jobs, const struct channel *ch);
 

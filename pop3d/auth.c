@@ -1,5 +1,5 @@
 /*
- * pop3d/auth.c - a login: authd judges name and password and has master note a
+ * pop3d/auth.c - a login: authd judges what the client says and has master note a
  * grant; with its ticket, master has the session's process made on one end of a
  * socketpair. Nothing here knows where the mailbox is.
  */
@@ -74,11 +74,12 @@ session_ask(struct login *c, struct span ticket)
 	ipc_end(&w); /* failing: the request is answered with NULL */
 }
 
-/* -- name and password ----------------------------------------------------- */
+/* -- SASL ------------------------------------------------------------------ */
 
 static void
-refuse_now(struct login *c)
+refuse(struct login *c)
 {
+	c->d->n_failed++;
 	if (++c->tries >= LOGIN_TRIES_MAX)
 		login_end(c, "-ERR [AUTH] Authentication failed, goodbye");
 	else
@@ -86,42 +87,9 @@ refuse_now(struct login *c)
 }
 
 static void
-on_delay(void *arg)
+answered(struct login *c, uint8_t status, struct span ticket,
+    struct span account)
 {
-	refuse_now(arg);
-}
-
-static void
-refuse(struct login *c)
-{
-	c->d->n_failed++;
-	if (c->d->daemon.test) {
-		refuse_now(c);
-		return;
-	}
-	timer_set_ms(&c->delay, LOGIN_DELAY_MS);
-}
-
-static int
-on_auth_answer(void *arg, struct ipc_msg *m)
-{
-	struct span ticket, account;
-	struct login *c = arg;
-	struct ipc_reader rd;
-	uint8_t status;
-
-	c->request = 0;
-	if (m == NULL) {
-		auth_failed(c, "[SYS/TEMP] Logins cannot be checked now");
-		return 0;
-	}
-	rd = ipc_reader(m);
-	status = ipc_get_u8(&rd);
-	ticket = ipc_get_span(&rd, IPC_PATH_MAX);
-	account = ipc_get_span(&rd, IPC_PATH_MAX);
-	ipc_get_span(&rd, IPC_TEXT_MAX);
-	if (!ipc_at_end(&rd))
-		return -1;
 	switch (status) {
 	case AUTH_OK:
 		x_free(&c->name);
@@ -138,24 +106,84 @@ on_auth_answer(void *arg, struct ipc_msg *m)
 		auth_failed(c, "[SYS/TEMP] Logins cannot be checked now");
 		break;
 	}
+}
+
+static int
+on_auth_reply(void *arg, struct ipc_msg *m)
+{
+	struct span ticket, account, octets;
+	struct login *c = arg;
+	struct ipc_reader rd;
+	uint8_t status;
+
+	c->request = 0;
+	if (m == NULL) {
+		auth_cancel(c);
+		auth_failed(c, "[SYS/TEMP] Logins cannot be checked now");
+		return 0;
+	}
+	rd = ipc_reader(m);
+	if (m->type == IPC_AUTH_CHALLENGE) {
+		octets = ipc_get_span(&rd, IPC_TEXT_MAX);
+		if (!ipc_at_end(&rd))
+			return -1;
+		sasl_challenge(c, octets);
+		return 0;
+	}
+	status = ipc_get_u8(&rd);
+	ticket = ipc_get_span(&rd, IPC_PATH_MAX);
+	account = ipc_get_span(&rd, IPC_PATH_MAX);
+	ipc_get_span(&rd, IPC_TEXT_MAX);
+	if (m->type != IPC_AUTH_ANSWER || !ipc_at_end(&rd))
+		return -1;
+	c->exchange = 0;
+	answered(c, status, ticket, account);
 	return 0;
 }
 
+static void
+ask(struct login *c)
+{
+	login_enter(c, L_WAIT);
+	c->asked = c->d->authd;
+	c->request = channel_request(c->asked, LOGIN_AUTH_MS, on_auth_reply,
+	    c);
+}
+
 void
-auth_start(struct login *c, const char *name, struct span password)
+auth_start(struct login *c, const char *mechanism, struct span response)
+{
+	struct pop3d *d = c->d;
+	char exporter[TLS_BINDING_MAX], end_point[TLS_BINDING_MAX];
+	struct ipc_writer w;
+
+	ask(c);
+	if ((c->exchange = ++d->next_exchange) == 0)
+		c->exchange = ++d->next_exchange;
+	w = ipc_begin(c->asked, IPC_AUTH, c->request, c->exchange);
+	ipc_put_u8(&w, LISTEN_POP3);
+	ipc_put_str(&w, mechanism);
+	ipc_put_u8(&w, response.p != NULL);
+	ipc_put_span(&w, response);
+	ipc_put_str(&w, c->client_text);
+	ipc_put_u8(&w, c->tls ? AUTH_F_TLS : 0);
+	ipc_put_span(&w, span_make(exporter,
+	    conn_tls_exporter(&c->conn, exporter)));
+	ipc_put_span(&w, span_make(end_point,
+	    conn_tls_end_point(&c->conn, end_point)));
+	ipc_put_str(&w, ""); /* a certificate lets nobody in here */
+	ipc_end(&w); /* failing: the request is answered with NULL */
+	channel_flush_secret(c->asked);
+}
+
+void
+auth_step(struct login *c, struct span response)
 {
 	struct ipc_writer w;
 
-	login_enter(c, L_WAIT);
-	timer_init(&c->delay, c->d->loop, on_delay, c);
-	c->asked = c->d->authd;
-	c->request = channel_request(c->asked, LOGIN_AUTH_MS, on_auth_answer,
-	    c);
-	w = ipc_begin(c->asked, IPC_AUTH, c->request, 0);
-	ipc_put_u8(&w, LISTEN_POP3);
-	ipc_put_str(&w, name);
-	ipc_put_span(&w, password);
-	ipc_put_str(&w, c->client_text);
+	ask(c);
+	w = ipc_begin(c->asked, IPC_AUTH_STEP, c->request, c->exchange);
+	ipc_put_span(&w, response);
 	ipc_end(&w);
 	channel_flush_secret(c->asked);
 }
@@ -164,12 +192,35 @@ auth_start(struct login *c, const char *name, struct span password)
 void
 auth_cancel(struct login *c)
 {
+	struct ipc_writer w;
+
 	if (c->request != 0)
 		channel_forget(c->asked, c->request);
 	c->request = 0;
-	if (c->delay.loop != NULL)
-		timer_stop(&c->delay);
+	if (c->exchange != 0) {
+		w = ipc_begin(c->d->authd, IPC_AUTH_ABORT, 0, c->exchange);
+		ipc_end(&w);
+	}
+	c->exchange = 0;
 	if (c->session_fd != -1)
 		close(c->session_fd);
 	c->session_fd = -1;
 }
+
+static int
+on_auth_offer(void *arg, struct ipc_msg *m)
+{
+	struct pop3d *d = arg;
+	struct ipc_reader rd = ipc_reader(m);
+	uint8_t offer = ipc_get_u8(&rd);
+
+	if (!ipc_at_end(&rd))
+		return -1;
+	d->offer = offer;
+	return 0;
+}
+
+const struct ipc_handler auth_handlers[] = {
+	{ IPC_AUTH_OFFER, on_auth_offer },
+	IPC_HANDLERS_END
+};

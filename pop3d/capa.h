@@ -13,7 +13,4 @@
 	"LOGIN-DELAY 0\r\n"			\
 	"IMPLEMENTATION barid\r\n"
 
-/* Only where a login is possible at all (RFC 5034 section 3). */
-#define POP3_CAPA_LOGIN "USER\r\nSASL PLAIN\r\n"
-
 #endif

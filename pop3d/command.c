@@ -1,16 +1,16 @@
 /*
  * pop3d/command.c - the AUTHORIZATION state: RFC 1939 section 4 without APOP,
- * AUTH of RFC 5034, CAPA of RFC 2449. Until TLS is there, a password is taken
- * only where the configuration says `login clear`.
+ * CAPA of RFC 2449. A password is taken under TLS alone, from whatever address
+ * it comes, unless a test's configuration says `login clear`.
  */
 #include "lib/mem.h"
 #include "pop3d/capa.h"
 #include "pop3d/pop3d.h"
 
-static bool
+bool
 login_allowed(const struct login *c)
 {
-	return c->d->conf->login_clear;
+	return c->tls || c->d->conf->login_clear;
 }
 
 /* Says no, where a password would travel in clear. */
@@ -39,58 +39,47 @@ cmd_user(struct login *c, struct span arg)
 	login_reply(c, "+OK");
 }
 
-/* A password may hold blanks: it is all that follows the verb. */
+/* A password may hold blanks: it is all that follows the verb. What authd
+ * judges is PLAIN (RFC 4616), whichever way it came. */
 static void
 cmd_pass(struct login *c, struct span arg)
 {
+	char plain[LOGIN_NAME_MAX + LOGIN_PASSWORD_MAX + 2];
+	size_t n = strlen(c->name);
+
 	if (arg.len == 0 || arg.len > LOGIN_PASSWORD_MAX) {
+		login_enter(c, L_AUTH);
 		login_error(c, "[AUTH] Authentication failed");
 		return;
 	}
-	auth_start(c, c->name, arg);
+	plain[0] = '\0';
+	memcpy(plain + 1, c->name, n + 1);
+	memcpy(plain + n + 2, arg.p, arg.len);
+	/* The line lies in the connection's buffer, which others fill next. */
+	explicit_bzero((void *)(uintptr_t)arg.p, arg.len);
+	auth_start(c, "PLAIN", span_make(plain, n + 2 + arg.len));
+	explicit_bzero(plain, sizeof(plain));
 }
 
 static void
-plain_response(struct login *c, struct span in)
+cmd_sasl(struct login *c, struct span arg)
 {
-	char name[LOGIN_NAME_MAX + 1], password[LOGIN_PASSWORD_MAX + 1];
-	size_t len;
-
-	if (sasl_plain(in, name, password, &len) == -1) {
-		login_enter(c, L_AUTH);
-		login_error(c, "That is no response of PLAIN");
-	} else
-		auth_start(c, name, span_make(password, len));
-	explicit_bzero(password, sizeof(password));
-}
-
-static void
-cmd_auth(struct login *c, struct span arg)
-{
-	struct span mechanism, rest;
-
-	if (refused_in_clear(c))
-		return;
-	span_split(arg, ' ', &mechanism, &rest);
-	rest = span_trim(rest);
-	if (!span_caseeq(mechanism, "PLAIN")) {
-		login_error(c, "PLAIN is the only mechanism");
-		return;
-	}
-	if (rest.len > 0) {
-		plain_response(c, rest);
-		return;
-	}
-	login_enter(c, L_SASL);
-	login_reply(c, "+ ");
+	if (!refused_in_clear(c))
+		cmd_auth(c, arg);
 }
 
 static void
 cmd_capa(struct login *c, struct span arg)
 {
 	(void)arg;
-	login_reply(c, "+OK Capabilities follow\r\n" POP3_CAPA "%s.",
-	    login_allowed(c) ? POP3_CAPA_LOGIN : "");
+	conn_writef(&c->conn, "+OK Capabilities follow\r\n" POP3_CAPA "%s",
+	    secure_offered(c) ? "STLS\r\n" : "");
+	if (login_allowed(c)) { /* RFC 5034 section 3 */
+		conn_writef(&c->conn, "USER\r\nSASL");
+		sasl_capa(c);
+		conn_writef(&c->conn, "\r\n");
+	}
+	login_reply(c, ".");
 }
 
 static void
@@ -115,24 +104,14 @@ static const struct {
 } commands[] = {
 	{ "USER",    L_AUTH | L_USER, cmd_user },
 	{ "PASS",    L_USER,          cmd_pass },
-	{ "AUTH",    L_AUTH | L_USER, cmd_auth },
+	{ "AUTH",    L_AUTH | L_USER, cmd_sasl },
+	{ "STLS",    L_AUTH | L_USER, cmd_stls },
 	{ "CAPA",    L_AUTH | L_USER, cmd_capa },
 	{ "QUIT",    L_AUTH | L_USER, cmd_quit },
 	{ "GET",     L_AUTH | L_USER, cmd_http },
 	{ "POST",    L_AUTH | L_USER, cmd_http },
 	{ "CONNECT", L_AUTH | L_USER, cmd_http },
 };
-
-static void
-sasl_line(struct login *c, struct span line)
-{
-	if (!span_eqstr(line, "*")) {
-		plain_response(c, line);
-		return;
-	}
-	login_enter(c, L_AUTH);
-	login_error(c, "Authentication cancelled");
-}
 
 void
 login_command(struct login *c, struct span line)
@@ -143,13 +122,7 @@ login_command(struct login *c, struct span line)
 	if (c->state == L_CLOSING)
 		return;
 	if (memchr(line.p, '\0', line.len) != NULL) {
-		if (c->state == L_SASL)
-			login_enter(c, L_AUTH);
 		login_error(c, "NUL is no part of a command");
-		return;
-	}
-	if (c->state == L_SASL) {
-		sasl_line(c, line);
 		return;
 	}
 	span_split(line, ' ', &verb, &arg);

@@ -15,10 +15,11 @@ static void on_line_long(void *);
 static size_t on_octets(void *, struct span);
 static void on_ended(void *, enum conn_end);
 static void on_drained(void *);
+static void on_secured(void *);
 
 static const struct conn_ops ops = {
 	.line = on_line, .line_long = on_line_long, .octets = on_octets,
-	.ended = on_ended, .drained = on_drained,
+	.ended = on_ended, .drained = on_drained, .secured = on_secured,
 };
 
 static const struct {
@@ -26,12 +27,13 @@ static const struct {
 	const char *name;
 	unsigned after; /* states that may come before it */
 } states[] = {
-	{ L_AUTH,    "auth",    L_AUTH | L_USER | L_SASL | L_WAIT },
+	{ L_AUTH,    "auth",    L_AUTH | L_USER | L_SASL | L_WAIT | L_TLS },
 	{ L_USER,    "user",    L_AUTH | L_USER },
-	{ L_SASL,    "sasl",    L_AUTH | L_USER },
+	{ L_SASL,    "sasl",    L_WAIT },
 	{ L_WAIT,    "wait",    L_USER | L_SASL | L_AUTH },
 	{ L_PROXY,   "proxy",   L_WAIT },
 	{ L_CLOSING, "closing", ~0u },
+	{ L_TLS,     "tls",     L_AUTH | L_USER },
 };
 
 static size_t
@@ -89,7 +91,8 @@ login_enter(struct login *c, enum login_state to)
 		conn_resume(&c->conn);
 	/* While others are asked, their deadlines count. */
 	if (to != L_CLOSING)
-		conn_deadline_s(&c->conn, to == L_WAIT ? 0 : LOGIN_IDLE_S);
+		conn_deadline_s(&c->conn, to == L_WAIT ? 0 :
+		    to == L_TLS ? TLS_HANDSHAKE_S : LOGIN_IDLE_S);
 }
 
 void
@@ -98,7 +101,7 @@ login_reply(struct login *c, const char *fmt, ...)
 	char text[512];
 	va_list ap;
 
-	if (c->state == L_CLOSING)
+	if (c->state == L_CLOSING || secure_silent(c))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
@@ -141,11 +144,14 @@ static void
 end_event(struct login *c)
 {
 	bool session = c->has_stream;
+	char tls[SECURE_TEXT];
 	struct event_out e;
 
 	event_begin(&e, session ? EV_SESSION : EV_DISCONNECT, 0, c->sid);
 	event_str(&e, KEY_CLIENT, c->client_text);
 	event_str(&e, KEY_SERVICE, "pop3");
+	if (c->tls)
+		event_str(&e, KEY_TLS, secure_text(c, tls));
 	if (session) {
 		event_str(&e, KEY_USER, c->name);
 		event_num(&e, KEY_SIZE, c->sent);
@@ -182,8 +188,13 @@ login_close(struct login *c)
 static void
 on_line(void *arg, struct span line, enum conn_eol eol)
 {
+	struct login *c = arg;
+
 	(void)eol; /* a bare LF ends a command: people type here */
-	login_command(arg, line);
+	if (c->state == L_SASL)
+		sasl_line(c, line);
+	else
+		login_command(c, line);
 }
 
 static void
@@ -191,8 +202,10 @@ on_line_long(void *arg)
 {
 	struct login *c = arg;
 
-	if (c->state == L_SASL)
+	if (c->state == L_SASL) {
+		auth_cancel(c);
 		login_enter(c, L_AUTH);
+	}
 	login_error(c, "Line too long");
 }
 
@@ -209,6 +222,8 @@ on_ended(void *arg, enum conn_end how)
 
 	if (c->state == L_PROXY)
 		proxy_client_ended(c, how);
+	else if (c->state == L_TLS)
+		secure_failed(c, how);
 	else if (how == CONN_TIMEOUT && c->state != L_CLOSING)
 		login_end(c, "-ERR Too long without a command, goodbye");
 	else
@@ -224,6 +239,12 @@ on_drained(void *arg)
 		proxy_client_drained(c);
 }
 
+static void
+on_secured(void *arg)
+{
+	secure_done(arg);
+}
+
 /* -- the beginning --------------------------------------------------------- */
 
 /* Room, where all places are taken: the longest idle that is not logged in. */
@@ -234,7 +255,8 @@ make_room(struct pop3d *d, struct pop3d_listener *l)
 	struct login *c;
 
 	for (c = d->first; c != NULL && c->active_ms < before; c = c->next)
-		if (c->from == l && (c->state & (L_AUTH | L_USER | L_SASL))) {
+		if (c->from == l &&
+		    (c->state & (L_AUTH | L_USER | L_SASL | L_TLS))) {
 			login_end(c, "-ERR [SYS/TEMP] Too many connections");
 			login_close(c);
 			return;
@@ -312,8 +334,24 @@ login_open(struct pop3d_listener *l, int fd,
 		login_end(c, text);
 		return;
 	}
-	login_reply(c, "+OK %s POP3 ready", l->d->conf->host);
+	if (l->conf->tls_mode == TLS_IMMEDIATE)
+		secure_start(c);
+	else
+		login_greet(c);
+}
+
+void
+login_greet(struct login *c)
+{
+	login_reply(c, "+OK %s POP3 ready", c->d->conf->host);
 	conn_deadline_s(&c->conn, LOGIN_IDLE_S);
+}
+
+void
+login_forget(struct login *c)
+{
+	auth_cancel(c);
+	x_free(&c->name);
 }
 
 /* Nobody new comes; who is not logged in has nothing to lose. */
@@ -324,7 +362,7 @@ login_drain_all(struct pop3d *d)
 
 	for (c = d->first; c != NULL; c = next) {
 		next = c->next;
-		if (c->state & (L_AUTH | L_USER | L_SASL))
+		if (c->state & (L_AUTH | L_USER | L_SASL | L_TLS))
 			login_end(c, "-ERR [SYS/TEMP] The server is restarted");
 	}
 }

@@ -130,7 +130,7 @@ status(void *arg, struct daemon_status *out, size_t max)
 static const struct ipc_handler no_handlers[] = { IPC_HANDLERS_END };
 
 static const struct daemon_peer peers[] = {
-	{ ROLE_AUTHD, no_handlers, NULL, NULL },
+	{ ROLE_AUTHD, auth_handlers, NULL, NULL },
 	{ ROLE_KEYD, secure_keyd_handlers, secure_keyd_up, secure_keyd_down },
 	{ ROLE_LOGD, no_handlers, NULL, NULL },
 	{ ROLE_NONE, NULL, NULL, NULL }

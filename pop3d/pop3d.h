@@ -9,26 +9,26 @@
 #include "lib/ipc/daemon.h"
 #include "lib/ipc/early.h"
 #include "lib/log.h"
+#include "lib/mail/base64.h"
 #include "lib/net/clients.h"
 #include "lib/net/conn.h"
 #include "lib/net/listener.h"
 #include "lib/net/tls.h"
 
-/* Before the login: AUTH PLAIN may bring its response on the same line, and
- * that is 2 KiB for the longest name and password. */
-#define LOGIN_LINE_OCTETS 4096
+/* Before the login: "AUTH", a mechanism and its longest first message, which may
+ * stand on the same line. */
+#define LOGIN_LINE_OCTETS (BASE64_TEXT(IPC_SASL_MAX) + 64)
 
 /* What authd takes. */
 #define LOGIN_NAME_MAX     255
 #define LOGIN_PASSWORD_MAX 1000
 
-/* Wrong passwords of one connection, and how long each is left waiting (none
- * under --test): a guesser needs many connections then, which are limited. */
+/* Wrong passwords of one connection: a guesser needs many, which are limited.
+ * How long each waits for its answer is authd's to say. */
 #define LOGIN_TRIES_MAX  3
-#define LOGIN_DELAY_MS   2000
 
 #define LOGIN_IDLE_S   600   /* RFC 1939 section 3 */
-#define LOGIN_AUTH_MS  60000 /* authd: a queue of slow hashes */
+#define LOGIN_AUTH_MS  90000 /* authd: slow hashes, and waits of guessers */
 #define LOGIN_START_MS 20000 /* master: the session's process */
 #define LOGIN_FINISH_S 5     /* for the last answer to leave */
 
@@ -55,10 +55,11 @@ struct pop3d_listener {
 enum login_state {
 	L_AUTH    = 1 << 0, /* AUTHORIZATION: USER, AUTH, CAPA, QUIT */
 	L_USER    = 1 << 1, /* USER was given, PASS may follow */
-	L_SASL    = 1 << 2, /* AUTH PLAIN: its response is the next line */
+	L_SASL    = 1 << 2, /* AUTH: the answer to a challenge is the next line */
 	L_WAIT    = 1 << 3, /* authd or master is asked */
 	L_PROXY   = 1 << 4, /* the session's process speaks */
-	L_CLOSING = 1 << 5  /* the last answer is on its way */
+	L_CLOSING = 1 << 5, /* the last answer is on its way */
+	L_TLS     = 1 << 6  /* a handshake is under way */
 };
 
 struct login {
@@ -74,7 +75,8 @@ struct login {
 	enum login_state state;
 	struct channel *asked;    /* borrows: whom request is with */
 	uint32_t request;         /* 0: none */
-	struct timer delay;       /* before a refusal is told */
+	uint32_t exchange;        /* SASL, as authd knows it; 0: none */
+	bool tls;                 /* encrypted from here on */
 	struct defer bury;        /* frees it when nothing runs in it */
 	bool gone;
 	uint64_t sid;
@@ -93,6 +95,8 @@ struct pop3d {
 	struct channel *master;   /* borrows */
 	struct tls *tls;          /* owns; NULL before the start */
 	struct early early;       /* its certificates until then */
+	uint8_t offer;            /* OFFER_: what works for every account */
+	uint32_t next_exchange;
 	struct pop3d_listener listeners[POP3D_LISTENERS_MAX];
 	size_t nlisteners;
 	struct login *first, *last;
@@ -126,25 +130,47 @@ extern const struct ipc_handler secure_keyd_handlers[];
 void secure_keyd_up(void *arg, struct channel *ch);
 void secure_keyd_down(void *arg, struct channel *ch);
 
-/* command.c: one line in L_AUTH, L_USER or L_SASL. */
+/* TLS by STLS (RFC 2595), or from the first octet. */
+void secure_start(struct login *c);
+void secure_done(struct login *c);
+void secure_failed(struct login *c, enum conn_end how);
+void cmd_stls(struct login *c, struct span arg);
+bool secure_offered(const struct login *c);
+
+/* secure_silent - nothing can be said: a handshake is under way, or due. */
+bool secure_silent(const struct login *c);
+#define SECURE_TEXT 64
+const char *secure_text(const struct login *c, char out[SECURE_TEXT]);
+
+/* login_greet - the first words; login_forget - what was said in clear. */
+void login_greet(struct login *c);
+void login_forget(struct login *c);
+
+/* command.c: one line in L_AUTH or L_USER. */
 void login_command(struct login *c, struct span line);
 
-/* auth.c: name and password are checked; the client waits meanwhile. */
-void auth_start(struct login *c, const char *name, struct span password);
+/* login_allowed - may a password be sent here? */
+bool login_allowed(const struct login *c);
+
+/* sasl.c: AUTH (RFC 5034); a line in L_SASL; a challenge of authd's; the
+ * mechanisms of CAPA, with a blank before each. */
+void cmd_auth(struct login *c, struct span arg);
+void sasl_line(struct login *c, struct span line);
+void sasl_challenge(struct login *c, struct span octets);
+void sasl_capa(struct login *c);
+
+/* auth.c: authd judges; the client waits meanwhile. response: p NULL where none
+ * came with the command. */
+void auth_start(struct login *c, const char *mechanism, struct span response);
+void auth_step(struct login *c, struct span response);
 void auth_cancel(struct login *c);
+extern const struct ipc_handler auth_handlers[];
 
 /* proxy.c: from now on octets pass both ways. */
 void proxy_start(struct login *c);
 size_t proxy_from_client(struct login *c, struct span data);
 void proxy_client_drained(struct login *c);
 void proxy_client_ended(struct login *c, enum conn_end how);
-
-/*
- * sasl_plain - name and password of a PLAIN response (RFC 4616), base64.
- * out_name has room for LOGIN_NAME_MAX + 1; password for LOGIN_PASSWORD_MAX + 1
- * with its length in *len; the caller wipes it. Returns 0, or -1: not valid.
- */
-int sasl_plain(struct span in, char *out_name, char *password, size_t *len);
 
 /* user.c: pop3d -s, and its children. */
 int user_main(void);

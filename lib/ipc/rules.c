@@ -14,6 +14,7 @@
 #define SENDER (B(QUEUED) | B(DELIVER))
 #define FORKS  (B(DFORK) | B(DRUN) | B(PFORK))
 #define NAMERS (B(RELAY) | B(LOGD) | B(AUTHP)) /* of sockets */
+#define LOGINS (B(SMTPD) | B(POP3D)) /* take logins */
 #define SECURE (B(SMTPD) | B(RELAY) | B(POP3D)) /* speak TLS */
 
 #define PATH   (4 + IPC_PATH_MAX)
@@ -97,14 +98,14 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(FORKED,       FORKS,      MASTER,     8, 4 + TEXT, NO, REPLY, NO),
 	R(CHILD_EXIT,   FORKS,      MASTER,     8, 8,        NO, NO, NO),
 
-	R(AUTH,         B(POP3D),   B(AUTHD),   13, 1 + 3 * PATH, NO, NO, NO),
-	R(AUTH_ANSWER,  B(AUTHD),   B(POP3D),   13, 32 + PATH + TEXT, NO, REPLY, NO),
-	R(AUTH_STEP,    0,          B(AUTHD),   4, 4,        NO, NO, NO),
-	R(AUTH_ABORT,   0,          B(AUTHD),   0, 0,        NO, NO, NO),
-	R(AUTH_CHALLENGE, 0,        B(POP3D),   4, 4,        NO, REPLY, NO),
-	R(AUTH_OFFER,   0,          B(POP3D),   1, 1,        NO, NO, NO),
-	R(SENDER_ASK,   0,          B(AUTHD),   8, 8,        NO, NO, NO),
-	R(SENDER_ANSWER, 0,         B(SMTPD),   1, 1,        NO, REPLY, NO),
+	R(AUTH,         LOGINS,     B(AUTHD),   27, 27 + IPC_SASL_MAX + 768, NO, NO, NO),
+	R(AUTH_ANSWER,  B(AUTHD),   LOGINS,     13, 32 + PATH + TEXT, NO, REPLY, NO),
+	R(AUTH_STEP,    LOGINS,     B(AUTHD),   4, 4 + IPC_SASL_MAX, NO, NO, NO),
+	R(AUTH_ABORT,   LOGINS,     B(AUTHD),   0, 0,        NO, NO, NO),
+	R(AUTH_CHALLENGE, B(AUTHD), LOGINS,     4, TEXT,     NO, REPLY, NO),
+	R(AUTH_OFFER,   B(AUTHD),   LOGINS,     1, 1,        NO, NO, NO),
+	R(SENDER_ASK,   B(SMTPD),   B(AUTHD),   8, 2 * PATH, NO, NO, NO),
+	R(SENDER_ANSWER, B(AUTHD),  B(SMTPD),   1, 1,        NO, REPLY, NO),
 
 	R(SESSION,      B(POP3D),   MASTER,     20, 20,      FD, NO, NO),
 	R(SESSION_DONE, MASTER,     B(POP3D),   5, 1 + TEXT, NO, REPLY, NO),

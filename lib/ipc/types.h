@@ -21,6 +21,8 @@
 #define IPC_WINDOW    (256 * 1024)        /* body octets in flight, per tx/job */
 #define IPC_PATH_MAX  1024                /* an address with all its quoting */
 #define IPC_TEXT_MAX  2048                /* a reply text */
+#define IPC_SASL_MAX  3072                /* one message of a SASL exchange: the
+                                           * longest name and password, twice */
 #define IPC_TLS_MAX   64                  /* how a connection was encrypted */
 #define IPC_NO_ACCOUNT "no such account"  /* a complaint of IPC_CHILD */
 
@@ -146,12 +148,15 @@ enum ipc_type {
 	                   * tls-server-end-point (RFC 5929) or "", str address
 	                   * that a client certificate proves, or "" */
 	IPC_AUTH_STEP,    /* str response: to the challenge of that session id */
-	IPC_AUTH_ABORT,   /* - : the client cancelled, or has gone; no answer */
+	IPC_AUTH_ABORT,   /* - : the client cancelled, or has gone; no answer of its
+	                   * own: a question that is open gets one, for nobody */
 	IPC_AUTH_CHALLENGE, /* reply to IPC_AUTH and IPC_AUTH_STEP: str */
 	IPC_AUTH_ANSWER,  /* reply likewise, the last: u8 status AUTH_, str ticket
 	                   * ("" for smtpd), str account, str text */
 	IPC_AUTH_OFFER,   /* from authd, first and when it changes: u8 bits of
-	                   * OFFER_: what can work for every account here */
+	                   * OFFER_: what can work for every account here. With
+	                   * SCRAM, -PLUS is offered too where IPC_AUTH will
+	                   * carry a binding: authd counts on it */
 
 	/* smtpd - authd */
 	IPC_SENDER_ASK,   /* str account, str address: may it send as this? */
@@ -251,7 +256,7 @@ enum { ACCOUNT_OK, ACCOUNT_UNKNOWN, ACCOUNT_TEMP };
 enum { AUTH_OK, AUTH_FAIL, AUTH_TEMP, AUTH_IN_USE };
 enum { AUTH_F_TLS = 1 /* nobody could listen */ };
 enum { OFFER_SCRAM = 1, OFFER_EXTERNAL = 2 };
-enum { SENDER_OK, SENDER_FOREIGN, SENDER_TEMP };
+enum { SENDER_OK, SENDER_FOREIGN, SENDER_TEMP, SENDER_GRANTED /* not its own */ };
 enum { PW_OK, PW_NONE, PW_WRONG, PW_TEMP };
 enum { USER_F_NOLOGIN = 1, USER_F_NOMAIL = 2 };
 enum { ROUTE_F_MX = 1, ROUTE_F_HOST = 2, ROUTE_F_NO_IPV6 = 4,
