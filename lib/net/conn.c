@@ -378,8 +378,9 @@ write_some(struct conn *c)
 	struct span s = buf_span(&c->out);
 	ssize_t n;
 
-	if (c->closed || c->connecting || s.len == 0 ||
-	    (is_busy(c) && c->layer->begun))
+	if (is_busy(c) && s.len > c->layer->clear)
+		s.len = c->layer->clear; /* the rest leaves encrypted */
+	if (c->closed || c->connecting || s.len == 0)
 		return;
 	n = send_some(c, s);
 	if (n == -1 && errno != EAGAIN) {
@@ -388,7 +389,9 @@ write_some(struct conn *c)
 	}
 	if (n > 0)
 		buf_drop(&c->out, (size_t)n);
-	c->blocked = c->out.len > 0 &&
+	if (n > 0 && is_busy(c))
+		c->layer->clear -= (size_t)n;
+	c->blocked = is_busy(c) ? c->layer->clear > 0 : c->out.len > 0 &&
 	    (c->layer == NULL || !c->layer->write_wants_read);
 	/* input that had to wait for room in the output */
 	if ((c->in.len > 0 || c->eof) && wants_input(c))
@@ -409,7 +412,7 @@ handshake_run(struct conn *c)
 	struct layer *l = c->layer;
 
 	if (c->closed || c->dead || !is_busy(c) || c->connecting ||
-	    (!l->begun && (c->out.len > 0 || c->closing)))
+	    (!l->begun && (l->clear > 0 || c->closing)))
 		return;
 	l->begun = true;
 	switch (l->ops->handshake(l)) {
@@ -434,6 +437,7 @@ void
 layer_push(struct conn *c, struct layer *l)
 {
 	c->layer = l;
+	l->clear = c->out.len;
 	c->held = false;
 	loop_defer(c->loop, &c->pump);
 }
@@ -442,6 +446,7 @@ void
 layer_kick(struct conn *c)
 {
 	c->layer->begun = true;
+	c->layer->clear = 0;
 	loop_defer(c->loop, &c->pump);
 }
 
@@ -577,8 +582,8 @@ conn_finish(struct conn *c, int64_t seconds)
 		return;
 	c->closing = true;
 	conn_deadline_s(c, seconds);
-	if (is_busy(c) && c->layer->begun)
-		buf_clear(&c->out); /* nobody could read it */
+	if (is_busy(c))
+		c->out.len = c->layer->clear; /* nobody could read the rest */
 	if (c->out.len == 0)
 		timer_set_ms(&c->timer, 0); /* ended() from the loop */
 	else

@@ -19,8 +19,10 @@ struct layer {
 	const struct layer_ops *ops;
 	/* until the handshake is done nothing of the owner passes */
 	bool busy;
-	/* it has begun: what the owner said in clear has left before */
+	/* it has begun: what the owner said in clear, so many octets that were
+	 * waiting then, has left before */
 	bool begun;
+	size_t clear;
 	/* the handshake, or reading, needs the socket to take more first;
 	 * writing needs something to come in first */
 	bool read_wants_write, write_wants_read;
