@@ -43,6 +43,15 @@ same_address(const char *canonical, const char *other)
 	    span_eqstr(addr_canon(&a, text), canonical);
 }
 
+/* Known to be the account's own: of the address that MAIL gave authd has said
+ * whether it is, of others the answer comes too late for Sender. */
+static bool
+is_own(const struct tx *tx, const char *canonical)
+{
+	return same_address(canonical, own_address(tx)) ||
+	    (!tx->granted && same_address(canonical, tx->from));
+}
+
 /* -- questions ------------------------------------------------------------- */
 
 static void
@@ -77,7 +86,7 @@ author_answer(struct author_ask *ask, uint8_t status)
 	if (status == SENDER_FOREIGN)
 		author_refuse(tx, 550, "5.7.1", "The From field names an "
 		    "address that is not one of your account");
-	else if (status != SENDER_OK)
+	else if (status != SENDER_OK && status != SENDER_GRANTED)
 		author_refuse(tx, 451, "4.3.0", "Cannot look the From field "
 		    "up now, try again later");
 	data_resume(tx);
@@ -117,7 +126,7 @@ address_judge(struct tx *tx, const struct address *a)
 		    "The From field holds what is no address");
 		return;
 	}
-	if (!same_address(text, own_address(tx)))
+	if (!is_own(tx, text))
 		w->another = true;
 	author_ask(tx, text);
 }
@@ -175,7 +184,7 @@ author_text(struct tx *tx, struct span text)
 /*
  * Without From a letter is none (RFC 5322 section 3.6): it is from the one who
  * sends it. Sender stands where From does not say who that is: several
- * authors, or another address than the account's own (3.6.2).
+ * authors, or an address that the account was granted (3.6.2).
  */
 void
 author_end(struct tx *tx, struct buf *lines)
@@ -189,8 +198,7 @@ author_end(struct tx *tx, struct buf *lines)
 	if (!tx->header.has_from) {
 		buf_addf(lines, "From: <%s>\r\n",
 		    tx->from[0] != '\0' ? tx->from : own);
-		w->another = !same_address(own, tx->from) &&
-		    tx->from[0] != '\0';
+		w->another = tx->granted;
 	} else if (is_strict(tx) && w->addresses == 0) {
 		author_refuse(tx, 550, "5.7.1", "The From field is empty");
 		return;

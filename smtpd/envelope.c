@@ -344,7 +344,8 @@ sender_answer(struct tx *tx, uint8_t status)
 	struct verdict v = { 451, "4.3.0",
 		"Cannot look that up now, try again later" };
 
-	if (status == SENDER_OK)
+	tx->granted = status == SENDER_GRANTED;
+	if (status == SENDER_OK || status == SENDER_GRANTED)
 		mail_taken(s);
 	else {
 		if (status == SENDER_FOREIGN)

@@ -129,6 +129,7 @@ struct tx {
 	bool refused;            /* a RCPT was: for what DATA says without any */
 
 	uint32_t sender_request; /* to authd, about from; 0: none under way */
+	bool granted;            /* from is another's, and may be used */
 	struct author author;
 
 	struct dot_scan dot;

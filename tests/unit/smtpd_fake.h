@@ -215,7 +215,7 @@ fake_sender_answer(uint32_t request, uint8_t status)
 	ipc_end(&w);
 }
 
-/* user1 may write as list, too. */
+/* user1 is alias, too, and may write as list. */
 static int
 fake_on_sender_ask(void *arg, struct ipc_msg *m)
 {
@@ -232,8 +232,10 @@ fake_on_sender_ask(void *arg, struct ipc_msg *m)
 	if (!fake.hold_senders)
 		fake_sender_answer(m->request, span_eqstr(address,
 		    "user1@example.test") || span_eqstr(address,
-		    "list@example.test") ? SENDER_OK : span_prefix(address,
-		    "later@") ? SENDER_TEMP : SENDER_FOREIGN);
+		    "alias@example.test") ? SENDER_OK : span_eqstr(address,
+		    "list@example.test") ? SENDER_GRANTED :
+		    span_prefix(address, "later@") ? SENDER_TEMP :
+		    SENDER_FOREIGN);
 	return 0;
 }
 

@@ -321,6 +321,9 @@ static const struct {
 	{ "a grant, without From", LIST, "Subject: x\r\n\r\nx\r\n", "250",
 	    "From: <list@example.test>\r\nSender: <user1@example.test>\r\n",
 	    NULL, 1 },
+	{ "an alias", "MAIL FROM:<alias@example.test>\r\n",
+	    "From: alias@example.test\r\n\r\nx\r\n", "250",
+	    "From: alias@example.test\r\n", "Sender:", 1 },
 	{ "two authors", FROM, "From: user1@example.test,\r\n"
 	    "\t\"L\" <list@example.test>\r\n\r\nx\r\n", "250",
 	    "Sender: <user1@example.test>\r\n", NULL, 2 },
