@@ -65,6 +65,16 @@ part_rcpt(struct buf *out, const struct fields *f)
 	part(out, " (sent to ", f, "orcpt", ")");
 }
 
+/* How it went to another host: "none", or a version and what it proved. */
+static void
+part_tls(struct buf *out, const struct fields *f)
+{
+	if (span_eqstr(field_text(f, "tls"), "none"))
+		buf_add_str(out, ", in clear");
+	else
+		part(out, ", encrypted (", f, "tls", ")");
+}
+
 static void
 say_accepted(struct buf *out, const struct fields *f)
 {
@@ -106,6 +116,7 @@ say_delivered(struct buf *out, const struct fields *f)
 	part_rcpt(out, f);
 	part(out, ", account ", f, "user", "");
 	part_time(out, ", after ", f, "delay", "");
+	part_tls(out, f);
 }
 
 static void
@@ -114,6 +125,7 @@ say_relayed(struct buf *out, const struct fields *f)
 	buf_add_str(out, "another host took it for ");
 	part_rcpt(out, f);
 	part_time(out, ", after ", f, "delay", "");
+	part_tls(out, f);
 	part_reply(out, f);
 }
 
@@ -195,6 +207,15 @@ say_held(struct buf *out, const struct fields *f)
 }
 
 static void
+say_tls_failed(struct buf *out, const struct fields *f)
+{
+	buf_add_str(out, "no TLS");
+	part(out, " with ", f, "host", "");
+	part(out, " with ", f, "client", "");
+	part(out, ": ", f, "text", "");
+}
+
+static void
 say_operator(struct buf *out, const struct fields *f)
 {
 	part(out, "an admin's command: ", f, "verb", "");
@@ -221,6 +242,7 @@ static const struct {
 	{ "refused", say_message_refused },
 	{ "operator", say_operator },
 	{ "held", say_held },
+	{ "tls.failed", say_tls_failed },
 };
 
 /* An event without a sentence: its fields as they are. */

@@ -50,6 +50,16 @@ test_sentences(void)
 		    "status=2.0.0", "reply=250 2.0.0 ok" },
 		    "another host took it for c@d; mx.d [192.0.2.9] said: "
 		    "250 2.0.0 ok" },
+		{ { "event=relayed", "to=c@d", "tls=TLSv1.3,dane",
+		    "host=mx.d", "reply=250 2.0.0 ok" },
+		    "another host took it for c@d, encrypted (TLSv1.3,dane); "
+		    "mx.d said: 250 2.0.0 ok" },
+		{ { "event=relayed", "to=c@d", "tls=none" },
+		    "another host took it for c@d, in clear" },
+		{ { "event=delivered", "to=c@d", "tls=TLSv1.2,required" },
+		    "delivered to c@d, encrypted (TLSv1.2,required)" },
+		{ { "event=tls.failed", "host=mx.d", "text=it closed" },
+		    "no TLS with mx.d: it closed" },
 		{ { "event=deferred", "to=c@d", "next=600", "status=4.4.1",
 		    "reply=connection refused" },
 		    "c@d has to wait, next attempt in 10 min: 4.4.1 "
