@@ -164,10 +164,11 @@ cred_use(struct tls *t, struct tls_block *b, struct tls_cred *c)
 {
 	int64_t days = tls_cred_days(c);
 
-	if (days < EXPIRES_SOON_DAYS)
-		log_warnx("%s: the certificate %s %lld days", b->cert_file,
-		    days == 0 ? "has expired or does within" : "expires in",
-		    (long long)(days == 0 ? 1 : days));
+	if (X509_cmp_current_time(X509_get0_notAfter(c->leaf)) != 1)
+		log_warnx("%s: the certificate has expired", b->cert_file);
+	else if (days < EXPIRES_SOON_DAYS)
+		log_warnx("%s: the certificate expires in %lld days",
+		    b->cert_file, (long long)days);
 	else if (b->cred != NULL)
 		log_info("%s: the new certificate is in use, for %lld days",
 		    b->cert_file, (long long)days);

@@ -29,7 +29,6 @@ struct tls_signer {
 	struct timer retry;
 	int64_t retry_ms;
 	int fd;              /* -1: none */
-	unsigned owed;       /* sockets offered that are not served yet */
 	bool trusted;        /* nothing has failed, or keyd is back since */
 	uint32_t id;
 	struct buf packet;
@@ -57,7 +56,6 @@ socket_offer(struct tls_signer *s)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    0, sv) == -1) {
 		log_warn("a socket for signatures");
-		timer_set_ms(&s->retry, s->retry_ms);
 		return;
 	}
 	w = ipc_begin(s->keyd, IPC_SIGN_SOCKET, 0, 0);
@@ -67,7 +65,6 @@ socket_offer(struct tls_signer *s)
 		return;
 	}
 	s->fd = sv[0];
-	s->owed++;
 	channel_flush(s->keyd); /* we may wait for an answer before the loop */
 }
 
@@ -79,6 +76,7 @@ on_retry(void *arg)
 	if (s->retry_ms < RETRY_MAX_MS)
 		s->retry_ms *= 2;
 	socket_offer(s);
+	timer_set_ms(&s->retry, s->retry_ms);
 }
 
 struct tls_signer *
@@ -111,7 +109,6 @@ tls_signer_up(struct tls_signer *s)
 {
 	timer_stop(&s->retry);
 	s->retry_ms = RETRY_FIRST_MS;
-	s->owed = 0;
 	s->trusted = true;
 	socket_offer(s);
 }
@@ -121,17 +118,15 @@ tls_signer_down(struct tls_signer *s)
 {
 	timer_stop(&s->retry);
 	s->trusted = false;
-	s->owed = 0;
 	socket_drop(s);
 }
 
-/* Its word is about the sockets in the order in which they were offered. */
+/* Its word may be about an earlier socket, but then it is about to take the one
+ * that we have now. */
 void
 tls_signer_ready(struct tls_signer *s)
 {
-	if (s->owed > 0)
-		s->owed--;
-	if (s->owed > 0 || s->fd == -1)
+	if (s->fd == -1)
 		return;
 	if (!s->trusted)
 		log_info("keyd signs again");
