@@ -36,6 +36,15 @@ Behaviours (a value in brackets has a default):
     early=N         554 5.3.4 after N octets of text, which goes on being read
     delay=SECONDS   before each reply
     times=N         all this in the first N sessions only, then well-behaved
+                    (but for lmtp, cert and client-ca)
+
+    cert=FILE       offers STARTTLS with this certificate and key (PEM); letters
+                    know: tls (version or None), sni, client (of his certificate)
+    client-ca=FILE  and asks clients for theirs
+    strip           does not offer it, whatever cert says
+    tls-refuse=TEXT that reply to STARTTLS
+    tls-garbage     220, and then no TLS
+    tls-extra       one more line behind 220, in clear
 """
 import argparse
 import json
@@ -43,6 +52,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -57,11 +67,13 @@ class Letter:
         self.sender, self.params = sender, params
         self.rcpts = []         # (address, parameters)
         self.data = b""         # dots taken off, CRLF
+        self.tls = self.sni = self.client = None
 
     def as_dict(self):
         return {"session": self.session, "peer": self.peer,
                 "helo": self.helo,
                 "from": self.sender, "params": self.params,
+                "tls": self.tls, "sni": self.sni, "client": self.client,
                 "rcpts": [list(r) for r in self.rcpts]}
 
 
@@ -81,11 +93,13 @@ class Session:
         times = int(sink.behave.get("times", 0))
         rude = not times or number <= times
         self.b = sink.behave if rude else \
-            {k: v for k, v in sink.behave.items() if k == "lmtp"}
+            {k: v for k, v in sink.behave.items()
+             if k in ("lmtp", "cert", "client-ca")}
         self.lmtp = "lmtp" in self.b
         self.buf = b""
         self.helo = self.letter = None
         self.greeted = False
+        self.tls = self.sni = self.client = None
         self.peer = "" if sock.family == socket.AF_UNIX else \
             sock.getpeername()[0]
 
@@ -133,6 +147,8 @@ class Session:
             line = self.line().decode("utf-8", "surrogateescape")
             self.sink.commands.append((self.number, line))
             verb, _, arg = line.partition(" ")
+            if self.tls:
+                self.sink.encrypted.add(self.number)
             handler = getattr(self, "cmd_" + verb.lower(), None)
             if handler is None:
                 self.say("500 5.5.1 what?")
@@ -158,6 +174,8 @@ class Session:
             words.append("SMTPUTF8")
         if "dsn" in self.b:
             words.append("DSN")
+        if self.offers_tls():
+            words.append("STARTTLS")
         words.append("SIZE " + str(self.b.get("size", "")))
         words.append("ENHANCEDSTATUSCODES")
         self.hello(arg)
@@ -165,6 +183,51 @@ class Session:
                  "250 " + words[-1] + self.extra("ehlo"))
 
     cmd_lhlo = cmd_ehlo
+
+    def offers_tls(self):
+        return "cert" in self.b and not self.tls and "strip" not in self.b
+
+    def cmd_starttls(self, arg):
+        self.at("starttls")
+        if not self.offers_tls() or arg:
+            self.say("503 5.5.1 not offered")
+            return
+        if "tls-refuse" in self.b:
+            self.say(self.b["tls-refuse"])
+            return
+        self.say("220 2.0.0 go on" + ("\r\n250 2.0.0 nobody asked"
+                                      if "tls-extra" in self.b else ""))
+        self.at("handshake")
+        if "tls-garbage" in self.b:
+            self.sock.recv(65536)   # the handshake has begun
+            self.say("this is no TLS")
+            raise Gone
+        if self.buf:
+            self.sink.faults.append(f"said before TLS: {self.buf[:60]!r}")
+        self.handshake()
+        self.greeted, self.letter = False, None
+
+    def handshake(self):
+        ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ctx.load_cert_chain(self.b["cert"])
+        ctx.sni_callback = lambda sock, name, c: setattr(self, "sni", name)
+        if "client-ca" in self.b:
+            ctx.verify_mode = ssl.CERT_OPTIONAL
+            ctx.load_verify_locations(self.b["client-ca"])
+        clear = self.sock
+        try:
+            self.sock = ctx.wrap_socket(clear, server_side=True)
+        except (ssl.SSLError, OSError) as e:
+            self.sink.faults.append(f"handshake: {e}")
+            raise Gone
+        finally:
+            with self.sink.changed:
+                self.sink.open.discard(clear)
+                self.sink.open.add(self.sock)
+        self.tls = self.sock.version()
+        cert = self.sock.getpeercert() if "client-ca" in self.b else None
+        if cert:
+            self.client = dict(x[0] for x in cert["subject"])["commonName"]
 
     def cmd_helo(self, arg):
         self.hello(arg)
@@ -183,6 +246,8 @@ class Session:
             sender, params = path_of(arg.partition(":")[2])
             self.letter = Letter(self.number, self.peer, self.helo, sender,
                                  params)
+            self.letter.tls, self.letter.sni = self.tls, self.sni
+            self.letter.client = self.client
             self.say("250 2.1.0 ok")
 
     def cmd_rcpt(self, arg):
@@ -270,13 +335,14 @@ class Session:
 
 
 class Sink:
-    """letters, commands [(session, line)], faults [text], sessions: a count."""
+    """letters, commands [(session, line)], faults [text], sessions: a count,
+    encrypted: the numbers of those in which commands came under TLS."""
 
     def __init__(self, address="127.0.0.1", port=0, unix=None, out=None,
                  behave=None):
         self.behave = dict(behave or {})
         self.letters, self.commands, self.faults = [], [], []
-        self.sessions = 0
+        self.sessions, self.encrypted = 0, set()
         self.out = out
         self.changed = threading.Condition()
         self.open = set()
@@ -351,6 +417,10 @@ class Sink:
         except OSError:
             pass
         self.server.close()
+        self.hang_up()
+
+    def hang_up(self):
+        """Ends the sessions that there are, idle ones too."""
         with self.changed:
             for sock in self.open:
                 try:
