@@ -194,6 +194,31 @@ check_tls(struct report *r, struct conf *c)
 		check_certificates(r, c->relay.ca, &ca_kind);
 }
 
+/* Who else is asked for passwords must be there to be asked. */
+static void
+check_passwords(struct report *r, const struct conf_users *u)
+{
+	static const char *const dirs[] = { "/etc/pam.d", "/usr/lib/pam.d" };
+	char path[200];
+	struct stat st;
+	size_t i;
+
+	if (u->dovecot != NULL && (stat(u->dovecot, &st) == -1 ||
+	    !S_ISSOCK(st.st_mode)))
+		report_line(r, u->dovecot, 0, 0, "there is no socket: does "
+		    "Dovecot run, and does it have this one?");
+	for (i = 0; u->pam != NULL && i < nitems(dirs); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dirs[i], u->pam);
+		if (stat(path, &st) == 0)
+			return;
+	}
+	if (u->pam == NULL)
+		return;
+	snprintf(path, sizeof(path), "%s/%s", dirs[0], u->pam);
+	report_line(r, path, 0, 0, "there is no such PAM service: what "
+	    "\"other\" says would hold");
+}
+
 static void
 check_account(struct report *r, const char *name, const char *statement)
 {
@@ -215,6 +240,7 @@ check_files(struct report *r, struct conf *c)
 	for (i = 0; i < c->nusers; i++) {
 		if (c->users[i].file != NULL)
 			check_users_file(r, c->users[i].file);
+		check_passwords(r, &c->users[i]);
 		check_account(r, c->users[i].owner, "owner");
 	}
 	for (i = 0; i < c->ndomains; i++) {
