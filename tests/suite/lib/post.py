@@ -1,8 +1,10 @@
 """What suite tests in Python share: one private instance, SMTP and POP3."""
 import os
+import poplib
 import shlex
 import signal
 import smtplib
+import socket
 import ssl
 import subprocess
 import sys
@@ -98,6 +100,21 @@ class Instance:
     def submissions(self):
         return smtplib.SMTP_SSL(self.env["HOST"], self.port("SUBMISSIONS"),
                                 "t.test", timeout=20, context=self.tls())
+
+    def pop3(self, user=None, password=None, timeout=20):
+        """POP3 after STLS, logged in as user where one is named."""
+        p = poplib.POP3(self.env["HOST"], self.port("POP3"), timeout)
+        p.stls(self.tls())
+        if user:
+            p.user(user)
+            p.pass_(password or "secret-" + user)
+        return p
+
+    def pop3s(self, timeout=20):
+        """A socket that speaks TLS with POP3's other port."""
+        return self.tls().wrap_socket(socket.create_connection(
+            (self.env["HOST"], self.port("POP3S")), timeout),
+            server_hostname=self.env["HOST"])
 
     def rcpt(self, address, sender="a@far.test"):
         """The code and text that a recipient gets."""
