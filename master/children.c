@@ -26,7 +26,7 @@
 
 /* Those that others need come first; what reaches them early waits unread. */
 static const enum role start_order[] = {
-	ROLE_LOGD, ROLE_KEYD, ROLE_AUTHW, ROLE_AUTHD, ROLE_RESOLVER,
+	ROLE_LOGD, ROLE_KEYD, ROLE_AUTHW, ROLE_AUTHP, ROLE_AUTHD, ROLE_RESOLVER,
 	ROLE_QUEUED, ROLE_DRUN, ROLE_DFORK, ROLE_PFORK, ROLE_DELIVER,
 	ROLE_RELAY, ROLE_POP3D, ROLE_SMTPD,
 };
