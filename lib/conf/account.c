@@ -129,11 +129,8 @@ finish_passwords(struct conf_parser *p, const struct conf_node *block,
 		conf_bad(p, n, 1, "system users have no users file: say "
 		    "shadow, pam or dovecot");
 	else if (!u->system && u->passwords == PASSWORDS_SHADOW)
-		conf_bad(p, n, 1, "shadow knows system users alone: say file "
-		    "or dovecot");
-	else if (!u->system && u->passwords == PASSWORDS_PAM)
-		conf_bad(p, n, 1, "PAM knows system users alone: say file or "
-		    "dovecot");
+		conf_bad(p, n, 1, "shadow knows system users alone: say file, "
+		    "pam or dovecot");
 	if (u->passwords == PASSWORDS_PAM && u->pam == NULL)
 		u->pam = conf_dup(p->c, PAM_SERVICE);
 }

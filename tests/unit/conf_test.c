@@ -193,8 +193,6 @@ static const struct {
 	  "5:29: no users file: say shadow" },
 	{ HEAD "users x { file /f; passwords shadow }",
 	  "5:30: system users alone" },
-	{ HEAD "users x { file /f; passwords pam }",
-	  "5:30: system users alone" },
 	{ HEAD "users x { file /f; passwords dovecot }",
 	  "5:30: a path is missing" },
 	{ HEAD "users x { system; passwords pam a b }",
