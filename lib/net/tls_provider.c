@@ -433,11 +433,14 @@ provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
 int
 tls_provider_load(void)
 {
-	if (OSSL_PROVIDER_available(NULL, PROVIDER))
+	static OSSL_PROVIDER *openssls, *ours; /* for the life of a program */
+
+	if (ours != NULL)
 		return 0;
-	if (OSSL_PROVIDER_add_builtin(NULL, PROVIDER, provider_init) != 1 ||
-	    OSSL_PROVIDER_load(NULL, "default") == NULL ||
-	    OSSL_PROVIDER_load(NULL, PROVIDER) == NULL ||
+	openssls = OSSL_PROVIDER_load(NULL, "default");
+	if (openssls == NULL ||
+	    OSSL_PROVIDER_add_builtin(NULL, PROVIDER, provider_init) != 1 ||
+	    (ours = OSSL_PROVIDER_load(NULL, PROVIDER)) == NULL ||
 	    EVP_set_default_properties(NULL, "?" IS_OPENSSLS) != 1)
 		return -1;
 	return 0;

@@ -16,11 +16,11 @@ static struct {
 } t;
 
 static EVP_PKEY *keys[1];
+static struct cert authority, cert;
 
 static void
 world_init(void)
 {
-	struct cert authority, cert;
 	X509 *chain[1];
 
 	keys[0] = key_make(KEY_P256);

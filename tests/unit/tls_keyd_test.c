@@ -240,6 +240,10 @@ test_files(void)
 	tls_file(s.s.tls, "/ca.pem", text_file("nothing\n", NULL));
 	check_true(shakes(&s, NULL));
 	server_clear(&s);
+	X509_free(weak.x);
+	X509_free(strange.x);
+	EVP_PKEY_free(small);
+	EVP_PKEY_free(odd);
 }
 
 /* The certificate is there, keyd has its key only later. */
