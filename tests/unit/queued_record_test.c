@@ -69,7 +69,7 @@ letter_make(void)
 	l->flags = LETTER_SMTPUTF8 | LETTER_RET_HDRS;
 	l->arrival_s = 1700000000;
 	l->size = 1234;
-	l->held = true;
+	l->held = HELD_RCPTS_DAY;
 	l->reverse_path = span_str("s@example.org");
 	l->envid = span_str("env");
 	l->account = span_str("");
@@ -90,7 +90,9 @@ letter_make(void)
 static void
 check_letter(const struct letter *got)
 {
-	check_true(got->qid == 4242 && got->sid == 17 && got->held);
+	check_true(got->qid == 4242 && got->sid == 17);
+	check_int(got->held, HELD_RCPTS_DAY);
+	check_str(letter_held_text(got), "recipients/day");
 	check_int(got->flags, LETTER_SMTPUTF8 | LETTER_RET_HDRS);
 	check_int(got->arrival_s, 1700000000);
 	check_int(got->size, 1234);
