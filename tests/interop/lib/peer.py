@@ -195,17 +195,17 @@ class Root:
     def do(self, *argv, **more):
         return run("chroot", self.dir, *argv, **more)
 
-    def start(self, port, *argv):
+    def start(self, port, *argv, address="127.0.0.1"):
         """In process and mount namespaces of its own: all of it ends with the
         first process, and its /proc with them."""
-        check(not greets(port), "somebody is at port", port)
+        check(not greets(port, address), "somebody is at port", port)
         with open(FOLDER + "/peer.log", "ab") as log:
             self.process = subprocess.Popen(
                 ["unshare", "-m", "-p", "-f", "--kill-child", "sh", "-c",
                  'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"',
                  self.dir, *argv], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log)
-        until(f"{argv[0]} at its port", 20, lambda: greets(port))
+        until(f"{argv[0]} at its port", 20, lambda: greets(port, address))
 
     def stop(self):
         if self.process is None:
@@ -251,9 +251,9 @@ def mirror():
     return []
 
 
-def greets(port):
+def greets(port, address="127.0.0.1"):
     try:
-        with socket.create_connection(("127.0.0.1", port), 1) as s:
+        with socket.create_connection((address, port), 1) as s:
             s.settimeout(5)
             return s.recv(500)
     except OSError:

@@ -36,6 +36,9 @@ class Cert:
         os.chmod(self.both, 0o600)
         return self
 
+    def der(self):
+        return openssl("x509", "-in", self.pem, "-outform", "DER")
+
     def tlsa(self, usage=3):
         """TLSA data: SHA-256 of the public key."""
         public = openssl("x509", "-in", self.pem, "-noout", "-pubkey")
