@@ -121,6 +121,7 @@ become_child(int fd)
 	size_t i;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	(void)setpgid(0, 0); /* with the helpers of modules */
 	if (fd != REPLY_FD && dup2(fd, REPLY_FD) == -1)
 		_exit(71);
 	(void)fcntl(REPLY_FD, F_SETFD, FD_CLOEXEC);
@@ -207,8 +208,10 @@ pam_forget(struct question *q)
 	close(q->fd);
 	q->fd = -1;
 	/* It has answered and is ending, or nobody waits for it any more. */
-	if (q->pid != 0)
-		kill(q->pid, SIGKILL);
+	if (q->pid == 0)
+		return;
+	kill(-q->pid, SIGKILL);
+	kill(q->pid, SIGKILL); /* it may not have its group yet */
 }
 
 void
