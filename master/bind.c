@@ -4,12 +4,17 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/net/conn.h"
 #include "master/master.h"
+
+#define LISTEN_FDS_START 3 /* sd_listen_fds(3) */
 
 static socklen_t
 addr_set(struct sockaddr_storage *ss, const char *text, uint16_t port)
@@ -124,6 +129,44 @@ bind_all(struct master *m, const struct conf *c, struct buf *err)
 		if (c->listens[i].kind != LISTEN_SUBMIT)
 			rv |= bind_listen(m, &c->listens[i], err);
 	return rv == 0 ? 0 : -1;
+}
+
+/* Is this a socket that takes connections at a Unix path? */
+static bool
+is_unix_listener(int fd)
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof(ss), size = sizeof(int);
+	int listens = 0;
+
+	return getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
+	    ss.ss_family == AF_UNIX &&
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
+	    listens;
+}
+
+int
+bind_submit_inherited(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	uint64_t n;
+	int fd = -1;
+
+	if (pid != NULL && fds != NULL &&
+	    span_u64(span_str(pid), INT32_MAX, &n) == 0 &&
+	    n == (uint64_t)getpid() &&
+	    span_u64(span_str(fds), INT32_MAX, &n) == 0 && n == 1 &&
+	    is_unix_listener(LISTEN_FDS_START)) {
+		/* out of the way: programs find their channel at that place */
+		fd = fcntl(LISTEN_FDS_START, F_DUPFD_CLOEXEC, 16);
+		close(LISTEN_FDS_START);
+		if (fd == -1 || fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
+			fatal("the socket of systemd");
+	}
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	return fd;
 }
 
 static void

@@ -304,7 +304,8 @@ control_open(struct master *m)
 		fatal("%s", path);
 	listener_open(&m->control, &m->loop, fd, on_accept, m);
 	snprintf(path, sizeof(path), "%s/submit.sock", m->path.run);
-	if ((m->submit = listener_bind_unix(path, 0666)) == -1)
+	if (m->submit == -1 && /* else it outlives us */
+	    (m->submit = listener_bind_unix(path, 0666)) == -1)
 		fatal("%s", path);
 }
 

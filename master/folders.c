@@ -81,6 +81,9 @@ identities_resolve(struct master *m)
 		*id = (struct identity){ .uid = geteuid(), .gid = getegid() };
 		snprintf(id->root, sizeof(id->root), "%s",
 		    root_of(m, row->root));
+		if (r == ROLE_AUTHP && m->test_dir != NULL) /* no root: pam.c */
+			snprintf(id->root, sizeof(id->root), "%s/pam.d",
+			    m->test_dir);
 		id->none = m->conf->privileges_none;
 		if (id->none || row->user == NULL)
 			continue;
@@ -99,7 +102,8 @@ folder(const char *path, mode_t mode, uid_t uid, gid_t gid)
 	struct stat st;
 
 	if (mkdir(path, 0700) == 0) {
-		if (chown(path, uid, gid) == -1 || chmod(path, mode) == -1)
+		/* the mode first: afterwards it is somebody else's */
+		if (chmod(path, mode) == -1 || chown(path, uid, gid) == -1)
 			fatal("making %s", path);
 	} else if (errno != EEXIST)
 		fatal("the folder %s is missing and cannot be made", path);

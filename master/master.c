@@ -214,6 +214,7 @@ main(int argc, char *argv[])
 	struct master m = { .submit = -1 };
 
 	log_init("master");
+	m.submit = bind_submit_inherited();
 	options_parse(&m, argc, argv);
 	umask(022);
 	m.conf = conf_or_exit(&m);

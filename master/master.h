@@ -132,6 +132,8 @@ int bind_all(struct master *m, const struct conf *c, struct buf *err);
 void bind_commit(struct master *m);
 void bind_rollback(struct master *m);
 void bind_clear(struct master *m);
+/* submit.sock as systemd holds it for us (sd_listen_fds(3)), or -1 */
+int bind_submit_inherited(void);
 
 /* files.c */
 void files_setup(struct master *m);

@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <stdint.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -69,8 +70,14 @@ root_change(const struct identity *id)
 {
 	if (id->root[0] == '\0')
 		return;
+	/* With the eyes of its owner: root may lack the right to enter it
+	 * (CAP_DAC_READ_SEARCH; units of systemd take that away). */
+	setfsgid(id->gid);
+	setfsuid(id->uid);
 	if (chdir(id->root) == -1)
 		fatal("chdir %s", id->root);
+	setfsuid(0);
+	setfsgid(0);
 	if (chroot(".") == -1)
 		fatal("chroot %s", id->root);
 	if (chdir("/") == -1)

@@ -278,9 +278,17 @@ names_there(const struct role_row *r)
 	return !p.id.none && (r->files == FILES_ROOT ||
 	    r->files == FILES_LOCKS);
 }
+/* Without Landlock a descriptor of a folder opens all that lies there. */
+static bool
+unbound(const struct role_row *r)
+{
+	return p.abi == 0 && (r->calls & (CALLS_NAMES | CALLS_MODULES));
+}
 static bool
 in_folder(const struct role_row *r)
 {
+	if (unbound(r) && (p.id.none || r->root == ROOT_HOST))
+		return true;
 	if (p.id.none && (r->files == FILES_ROOT || r->files == FILES_LOCKS))
 		return true;
 	return r->files == FILES_OWN || r->files == FILES_BOX;
@@ -288,9 +296,13 @@ in_folder(const struct role_row *r)
 static bool
 looks(const struct role_row *r)
 {
-	return r->files == FILES_LOOK || r->files == FILES_OWN;
+	return r->files == FILES_LOOK || r->files == FILES_OWN || unbound(r);
 }
-static bool own(const struct role_row *r) { return r->files == FILES_OWN; }
+static bool
+own(const struct role_row *r)
+{
+	return r->files == FILES_OWN || unbound(r);
+}
 static bool
 inet(const struct role_row *r)
 {
