@@ -283,7 +283,7 @@ kept_run(struct conn *c)
 	size_t used;
 
 	if (kept.len > 0) {
-		/* the buffer is ours alone while handlers run: they may close */
+		/* the buffer is ours while handlers run: they may close */
 		buf_init(&c->in, SCRATCH * 2);
 		used = input_run(c, buf_span(&kept));
 		if (c->closed) {
@@ -309,7 +309,7 @@ on_pump(void *arg)
 	handshake_run(c);
 	if (c->closed || c->dead)
 		return;
-	/* a peer that closed its side still gets the answers that it waits for */
+	/* a peer that closed its side still gets the answers it waits for */
 	if (c->eof && !c->paused && !c->closing && c->out.len == 0)
 		conn_ended(c, CONN_EOF);
 	else

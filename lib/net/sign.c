@@ -1,6 +1,7 @@
 /*
- * lib/net/sign.c - the wire of the sign socket, for those who ask (lib/net/tls_*)
- * and for keyd, which answers. Only encoding: nothing here signs.
+ * lib/net/sign.c - the wire of the sign socket, for those who ask
+ * (lib/net/tls*) and for keyd, which answers. Only encoding: nothing here
+ * signs.
  */
 #include "lib/net/sign.h"
 

@@ -37,15 +37,16 @@
 /* From here on the log speaks of what expires. */
 #define EXPIRES_SOON_DAYS 7
 
-/* -- both sides ------------------------------------------------------------- */
+/* -- both sides ----------------------------------------------------------- */
 
 static SSL_CTX *
 ctx_new(const SSL_METHOD *method)
 {
 	SSL_CTX *ctx = SSL_CTX_new(method);
 
-	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx,
-	    TLS1_2_VERSION) != 1 || SSL_CTX_set_cipher_list(ctx, CIPHERS) != 1 ||
+	if (ctx == NULL ||
+	    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+	    SSL_CTX_set_cipher_list(ctx, CIPHERS) != 1 ||
 	    SSL_CTX_set1_groups_list(ctx, GROUPS) != 1 ||
 	    SSL_CTX_set1_sigalgs_list(ctx, SIGALGS) != 1)
 		fatalx("this OpenSSL has not all that TLS needs: %s",
@@ -82,7 +83,7 @@ ctxs_setup(struct tls *t)
 		fatalx("this OpenSSL has no DANE");
 }
 
-/* -- blocks ----------------------------------------------------------------- */
+/* -- blocks --------------------------------------------------------------- */
 
 struct tls_block *
 tls_block_find(const struct tls *t, const char *name)
@@ -144,7 +145,7 @@ blocks_update(struct tls *t)
 	}
 }
 
-/* -- files ------------------------------------------------------------------ */
+/* -- files ---------------------------------------------------------------- */
 
 static void
 key_used(struct tls *t, const struct tls_block *b)
@@ -297,7 +298,7 @@ tls_file(struct tls *t, const char *name, int fd)
 	close(fd);
 }
 
-/* -- the program ------------------------------------------------------------ */
+/* -- the program ---------------------------------------------------------- */
 
 struct tls *
 tls_new(struct loop *loop, const struct conf *conf, enum role role,

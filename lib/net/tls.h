@@ -32,9 +32,10 @@ struct tls *tls_new(struct loop *loop, const struct conf *conf, enum role role,
 void tls_reload(struct tls *t, const struct conf *conf);
 void tls_free(struct tls *t);
 
-/* tls_file - a descriptor from master: does its name belong to a tls block (cert,
- * client-ca) or to relay's "ca"? Takes fd. A broken file leaves the old one in
- * force and logs why. Before the start of the loop or later. */
+/* tls_file - a descriptor from master: does its name belong to a tls block
+ * (cert, client-ca) or to relay's "ca"? Takes fd. A broken file leaves the old
+ * one in force and logs why; a certificate whose key keyd does not have yet
+ * waits for it. Before the start of the loop or later. */
 void tls_file(struct tls *t, const char *name, int fd);
 
 /* The channel to keyd: on_up, on_down and the handlers of IPC_TICKETS and
@@ -57,8 +58,9 @@ bool tls_can_serve(const struct tls *t, const struct conf_listen *l);
  * conn_tls_accept - the server's part on a connection whose input is empty
  * (conn_input_empty) and whose last plain answer may still wait to leave: it
  * leaves first. alpn: the one protocol to accept where the client names any
- * ("pop3", "imap"; NULL: none is defined and ALPN is not looked at).
- * ops->secured follows, or ops->ended with CONN_TLS.
+ * ("pop3", "imap"; NULL: none is defined and ALPN is not looked at); a literal.
+ * ops->secured follows, or ops->ended with CONN_TLS; what is written before
+ * waits, and leaves encrypted.
  */
 void conn_tls_accept(struct conn *c, struct tls *t,
     const struct conf_listen *l, const char *alpn);
@@ -66,11 +68,12 @@ void conn_tls_accept(struct conn *c, struct tls *t,
 /* What a client wants of the other side. */
 struct tls_wish {
 	const char *host;            /* SNI, and the name to prove */
-	const char *const *names;    /* further names that prove it too, or NULL;
-	                              * NULL-terminated */
-	bool verify;                 /* chain and name, else nothing is checked */
-	const struct span *tlsa;     /* DANE: TLSA rdata, usable ones (RFC 7672 */
-	size_t ntlsa;                /* section 3.1: DANE-TA(2), DANE-EE(3)) */
+	const char *const *names;    /* further names that prove it too,
+	                              * NULL-terminated, or NULL */
+	bool verify;                 /* chain and name, else all is taken */
+	const struct span *tlsa;     /* DANE: TLSA rdata; where one is usable */
+	size_t ntlsa;                /* (RFC 7672 section 3.1: DANE-TA(2),
+	                              * DANE-EE(3)), one must match */
 	const char *certificate;     /* name of our own tls block, or NULL */
 };
 void conn_tls_connect(struct conn *c, struct tls *t, const struct tls_wish *w);
@@ -83,8 +86,9 @@ struct tls_info {
 	bool resumed;
 	bool verified;               /* a client's connection: chain and name */
 	bool dane;                   /* a TLSA record matched */
-	const char *peer;            /* address that a client certificate under
-	                              * client-ca proves (its only rfc822Name), "" */
+	const char *peer;            /* address that a client's certificate
+	                              * under client-ca proves (its only
+	                              * rfc822Name), or "" */
 };
 /* conn_tls_info - false when it is not encrypted. */
 bool conn_tls_info(const struct conn *c, struct tls_info *out);
@@ -93,7 +97,7 @@ bool conn_tls_info(const struct conn *c, struct tls_info *out);
 const char *conn_tls_error(const struct conn *c);
 
 /* Channel bindings for SCRAM-SHA-256-PLUS: tls-exporter (RFC 9266; 32 octets)
- * and tls-server-end-point (RFC 5929 section 4). Returns the length, 0: none. */
+ * and tls-server-end-point (RFC 5929 section 4). The length, or 0: none. */
 #define TLS_BINDING_MAX 64
 size_t conn_tls_exporter(const struct conn *c, char out[TLS_BINDING_MAX]);
 size_t conn_tls_end_point(const struct conn *c, char out[TLS_BINDING_MAX]);

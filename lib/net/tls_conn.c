@@ -1,6 +1,6 @@
 /*
- * lib/net/tls_conn.c - TLS under one connection: a state machine between conn.c and
- * the socket. OpenSSL may want to read in order to write and the other way
+ * lib/net/tls_conn.c - TLS under one connection: a state machine between conn.c
+ * and the socket. OpenSSL may want to read in order to write and the other way
  * round; what it wants is said in the layer, and conn.c watches for it.
  */
 #include "lib/net/tls_in.h"
@@ -12,7 +12,7 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 
-/* -- the socket, as OpenSSL sees it ----------------------------------------- */
+/* -- the socket, as OpenSSL sees it --------------------------------------- */
 
 static int
 bio_result(BIO *b, ssize_t n, bool reading)
@@ -77,7 +77,7 @@ tls_bio_new(void)
 	return m;
 }
 
-/* -- the layer -------------------------------------------------------------- */
+/* -- the layer ------------------------------------------------------------ */
 
 static struct conn_tls *
 layer_of(struct layer *layer)
@@ -268,7 +268,7 @@ layer_new(struct conn *c, struct tls *t, SSL_CTX *ctx)
 	return l;
 }
 
-/* -- both parts ------------------------------------------------------------- */
+/* -- both parts ----------------------------------------------------------- */
 
 /* A session is resumed only by a listener that believes the same: what a client
  * has proved is a part of it. */

@@ -1,8 +1,9 @@
 /*
- * lib/net/tls_in.h - what the rooms of TLS share: tls.c (the program's TLS), tls_
- * cert.c (certificates from descriptors), tls_conn.c (one connection), tls_sign.c
- * (the way to keyd), tls_provider.c (keys that sign that way), tls_ticket.c,
- * tls_verify.c (whom to believe), tls_info.c (what came of it).
+ * lib/net/tls_in.h - what the rooms of TLS share: tls.c (the program's TLS),
+ * tls_cert.c (certificates from descriptors), tls_offer.c (which of them a
+ * client gets), tls_conn.c (one connection), tls_sign.c (the way to keyd),
+ * tls_provider.c (keys that sign that way), tls_ticket.c (sessions to be
+ * resumed), tls_verify.c (whom to believe), tls_info.c (what came of it).
  */
 #ifndef LIB_NET_TLS_IN_H
 #define LIB_NET_TLS_IN_H
@@ -15,7 +16,7 @@
 #include "lib/net/sign.h"
 #include "lib/net/tls.h"
 
-/* -- signatures ------------------------------------------------------------- */
+/* -- signatures ----------------------------------------------------------- */
 
 struct tls_signer;
 
@@ -52,7 +53,7 @@ int tls_key_id(EVP_PKEY *public, uint8_t id[SIGN_KEY]);
 /* tls_key_scheme - one in which a key of this kind can sign; 0: unfit. */
 uint16_t tls_key_scheme(EVP_PKEY *public);
 
-/* -- certificates ----------------------------------------------------------- */
+/* -- certificates --------------------------------------------------------- */
 
 #define TLS_FILE_MAX  (4 * 1024 * 1024) /* a bundle of roots has 230 KB */
 #define TLS_CHAIN_MAX 10
@@ -91,7 +92,7 @@ int64_t tls_cred_days(const struct tls_cred *c);
 X509_STORE *tls_cas_new(struct span pem, STACK_OF(X509_NAME) **names,
     const char **why);
 
-/* -- tickets ---------------------------------------------------------------- */
+/* -- tickets -------------------------------------------------------------- */
 
 #define TLS_TICKET_KEYS 3    /* one to seal with, two that others seal with */
 #define TLS_TICKET_S    7200 /* how long a session can be resumed */
@@ -106,7 +107,7 @@ struct tls_tickets {
 void tls_tickets_setup(SSL_CTX *ctx);
 int tls_tickets_take(struct tls_tickets *k, struct ipc_msg *m);
 
-/* -- the program's TLS ------------------------------------------------------ */
+/* -- the program's TLS ---------------------------------------------------- */
 
 struct tls {
 	struct loop *loop;
@@ -115,7 +116,7 @@ struct tls {
 	struct channel *keyd;
 	struct tls_signer *signer;
 	struct tls_tickets tickets;
-	struct tls_block **blocks; /* once there they stay: connections know them */
+	struct tls_block **blocks; /* they stay: connections know them */
 	size_t nblocks;
 	SSL_CTX *server, *client;
 	BIO_METHOD *bio;
@@ -126,7 +127,7 @@ struct tls {
 
 struct tls_block *tls_block_find(const struct tls *t, const char *name);
 
-/* -- one connection --------------------------------------------------------- */
+/* -- one connection ------------------------------------------------------- */
 
 /* What is needed until the handshake is done. */
 struct tls_shake {

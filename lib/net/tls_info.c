@@ -52,7 +52,7 @@ conn_tls_error(const struct conn *c)
 	return l == NULL || l->error == NULL ? "" : l->error;
 }
 
-/* -- channel bindings ------------------------------------------------------- */
+/* -- channel bindings ----------------------------------------------------- */
 
 /* RFC 9266: in TLS 1.2 only with the extended master secret, without which two
  * connections can share it. */
@@ -112,7 +112,7 @@ conn_tls_end_point(const struct conn *c, char out[TLS_BINDING_MAX])
 	return len;
 }
 
-/* -- why not ---------------------------------------------------------------- */
+/* -- why not -------------------------------------------------------------- */
 
 static const struct { int reason; const char *text; } reasons[] = {
 	{ SSL_R_UNSUPPORTED_PROTOCOL, "no version of TLS in common" },

@@ -1,6 +1,6 @@
 /*
- * lib/net/tls_offer.c - what a client is shown: the certificates for the name that
- * it asks for, one of each kind of key, and the protocol that it names.
+ * lib/net/tls_offer.c - what a client is shown: the certificates for the name
+ * that it asks for, one of each kind of key, and the protocol that it names.
  */
 #include "lib/net/tls_in.h"
 

@@ -20,7 +20,7 @@
 #define IS_OPENSSLS  "provider=default"
 #define PARAM_SIGNER "barid-signer" /* the address of the struct tls_signer */
 
-/* -- kinds ------------------------------------------------------------------ */
+/* -- kinds ---------------------------------------------------------------- */
 
 enum kind { KIND_RSA, KIND_EC, KIND_ED25519 };
 
@@ -46,7 +46,7 @@ static const struct {
 	    SIGN_ECDSA_SHA512 },
 };
 
-/* -- keys ------------------------------------------------------------------- */
+/* -- keys ----------------------------------------------------------------- */
 
 struct key {
 	enum kind kind;
@@ -210,7 +210,7 @@ ed25519_operation(int id)
 	return id == OSSL_OP_SIGNATURE ? kinds[KIND_ED25519].operation : NULL;
 }
 
-/* -- signatures ------------------------------------------------------------- */
+/* -- signatures ----------------------------------------------------------- */
 
 struct signature {
 	const struct key *key;   /* borrowed: OpenSSL keeps it as long */
@@ -255,8 +255,8 @@ digest_find(const char *name, unsigned *out)
 	return md != NULL && i < nitems(digests);
 }
 
-/* RSA comes with PKCS #1 v1.5 unless PSS is said, and PSS with a salt as long as
- * the digest: TLS knows no other (RFC 8446 section 4.2.3). */
+/* RSA comes with PKCS #1 v1.5 unless PSS is said, and PSS with a salt as long
+ * as the digest: TLS knows no other (RFC 8446 section 4.2.3). */
 static int
 signature_set(void *ctx, const OSSL_PARAM params[])
 {
@@ -333,7 +333,7 @@ signature_scheme(const struct signature *s)
 	}
 }
 
-/* OpenSSL asks twice: how long at most (sig is NULL), then for the signature. */
+/* Called twice: how long is it at most (sig is NULL), then in earnest. */
 static int
 signature_make(void *ctx, unsigned char *sig, size_t *len, size_t size,
     const unsigned char *data, size_t data_len)
@@ -357,7 +357,7 @@ signature_make(void *ctx, unsigned char *sig, size_t *len, size_t size,
 	return 1;
 }
 
-/* -- the provider ----------------------------------------------------------- */
+/* -- the provider --------------------------------------------------------- */
 
 #define FN(id, fn) { OSSL_FUNC_##id, (void (*)(void))(fn) }
 #define FN_END     { 0, NULL }

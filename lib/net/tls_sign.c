@@ -1,8 +1,8 @@
 /*
- * lib/net/tls_sign.c - asks keyd for signatures, over a socketpair of its own, one
- * question at a time, and waits. One wait that was in vain, or anything odd,
- * and every signature fails at once until keyd serves a new socket: a dead keyd
- * costs this program half a second, not half a second for each client.
+ * lib/net/tls_sign.c - asks keyd for signatures, over a socketpair of its own,
+ * one question at a time, and waits. One wait that was in vain, or anything
+ * odd, and every signature fails at once until keyd serves a new socket: a dead
+ * keyd costs this program half a second, not half a second for each client.
  */
 #include "lib/net/tls_in.h"
 

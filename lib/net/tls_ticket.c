@@ -1,7 +1,7 @@
 /*
- * lib/net/tls_ticket.c - session tickets (RFC 5077, RFC 8446 section 4.6.1): the
- * session itself, sealed with keys that keyd gives all workers of a role, so
- * that each of them resumes what another began, and none remembers anything.
+ * lib/net/tls_ticket.c - session tickets (RFC 5077, RFC 8446 section 4.6.1):
+ * the session itself, sealed with keys that keyd gives all workers of a role,
+ * so that each of them resumes what another began, and none remembers anything.
  */
 #include "lib/net/tls_in.h"
 

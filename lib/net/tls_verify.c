@@ -12,7 +12,7 @@
 /* RFC 7218: those that RFC 7672 section 3.1 leaves. */
 enum { DANE_TA = 2, DANE_EE = 3 };
 
-/* -- what a client believes of a server ------------------------------------- */
+/* -- what a client believes of a server ----------------------------------- */
 
 static bool
 is_address(const char *host)
@@ -85,7 +85,7 @@ tls_verify_wish(struct conn_tls *l, const struct tls_wish *w)
 	return 0;
 }
 
-/* -- what a server believes of a client ------------------------------------- */
+/* -- what a server believes of a client ----------------------------------- */
 
 /* A bad certificate does not end the connection: it proves nothing. */
 static int

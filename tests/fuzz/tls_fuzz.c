@@ -1,7 +1,7 @@
 /*
- * tls_fuzz.c - what comes from outside into TLS: the first octet says whether the
- * rest is what a client sends, a certificate file, a file of authorities, or
- * ticket keys. There is no keyd: a handshake gets as far as its signature.
+ * tls_fuzz.c - what comes from outside into TLS: the first octet says whether
+ * the rest is what a client sends, a certificate file, a file of authorities,
+ * or ticket keys. There is no keyd: a handshake gets as far as its signature.
  */
 #include "tests/fuzz/fuzz.h"
 

@@ -1,7 +1,7 @@
 /*
- * tls_conn_test.c - the state machine of TLS under a connection, both ends ours:
- * upgrade, injected octets, much data through tiny buffers, pauses, ends of all
- * kinds. What conn_test.c asks of a clear connection holds here, too.
+ * tls_conn_test.c - the state machine of TLS under a connection, with two ends
+ * of ours: upgrade, injected octets, much data through tiny buffers, pauses,
+ * ends. What conn_test.c asks of a clear connection holds here, too.
  */
 #include "tests/unit/tls_play.h"
 

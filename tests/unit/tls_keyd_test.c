@@ -1,7 +1,7 @@
 /*
- * tls_keyd_test.c - what does not go well: a keyd that is slow, dead or says odd
- * things, certificate files that are broken, and certificates whose key comes
- * later than they do.
+ * tls_keyd_test.c - what does not go well: a keyd that is slow, dead or says
+ * odd things, certificate files that are broken, and certificates whose key
+ * comes later than they do.
  */
 #include "tests/unit/tls_play.h"
 

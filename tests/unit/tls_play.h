@@ -29,7 +29,7 @@
 /* Longer than any handshake takes on the busiest machine. */
 #define PATIENCE_MS 30000
 
-/* -- keys and certificates -------------------------------------------------- */
+/* -- keys and certificates ------------------------------------------------ */
 
 enum { KEY_RSA, KEY_P256, KEY_P384, KEY_ED25519, KEY_KINDS };
 static const char *const key_names[] = { "RSA", "P-256", "P-384", "Ed25519" };
@@ -121,7 +121,7 @@ cert_file(X509 *const *list, size_t n)
 	return fd;
 }
 
-/* -- keyd, as a process of its own ------------------------------------------ */
+/* -- keyd, as a process of its own ---------------------------------------- */
 
 enum { KEYD_SIGNS, KEYD_SILENT, KEYD_CLOSES, KEYD_REFUSES, KEYD_NO_KEY,
 	KEYD_OTHER_ID, KEYD_RUBBISH };
@@ -286,7 +286,7 @@ keyd_start(struct keyd_play *play, enum role asker, EVP_PKEY *const *keys,
 	return sv[0];
 }
 
-/* -- a program that speaks TLS ---------------------------------------------- */
+/* -- a program that speaks TLS -------------------------------------------- */
 
 struct speaker {
 	struct loop *loop;
@@ -373,7 +373,7 @@ speaker_tickets(struct speaker *s, const char *numbers)
 	buf_clear(&b);
 }
 
-/* -- one end of a connection ------------------------------------------------ */
+/* -- one end of a connection ---------------------------------------------- */
 
 struct end {
 	struct loop *loop;
@@ -464,7 +464,7 @@ end_clear(struct end *e)
 	check_true(cond);						\
 } while (0)
 
-/* -- OpenSSL as a client ---------------------------------------------------- */
+/* -- OpenSSL as a client -------------------------------------------------- */
 
 struct client {
 	struct loop *loop;
@@ -525,7 +525,7 @@ client_close(struct client *c)
 	/* Without a goodbye OpenSSL would forget the session. */
 	if (c->failed == 0)
 		SSL_shutdown(c->ssl);
-	/* A ticket that came when one was resumed is told of in TLS 1.3 alone. */
+	/* of a ticket that renews another one it tells in TLS 1.3 alone */
 	if (c->failed == 0 && c->session != NULL && SSL_version(c->ssl) ==
 	    TLS1_2_VERSION) {
 		SSL_SESSION_free(c->session);

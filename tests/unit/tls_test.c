@@ -1,6 +1,7 @@
 /*
- * tls_test.c - a server's TLS: handshakes of both versions with each kind of key
- * in keyd, which certificate a client gets, ALPN, tickets, and what is refused.
+ * tls_test.c - a server's TLS: handshakes of both versions with each kind of
+ * key in keyd, which certificate a client gets, ALPN, tickets, and what is
+ * refused.
  */
 #include "tests/unit/tls_play.h"
 
