@@ -96,7 +96,7 @@ auth_cancel(struct session *s)
 		channel_forget(s->smtpd->authd, s->auth.request);
 	s->auth.request = 0;
 	if (s->auth.exchange != 0)
-		peer_auth_abort(s);
+		ask_auth_abort(s);
 	s->auth.exchange = 0;
 }
 
@@ -179,7 +179,7 @@ auth_line(struct session *s, struct span line)
 		reply(s, 501, "5.5.2", "That is no base64");
 	} else {
 		conn_pause(&s->conn);
-		rv = peer_auth_step(s, span_make(octets, (size_t)n));
+		rv = ask_auth_step(s, span_make(octets, (size_t)n));
 		explicit_bzero(octets, (size_t)n);
 		if (rv == -1)
 			auth_too_long(s);
@@ -213,7 +213,7 @@ auth_begin(struct session *s, const struct mechanism *m, struct span text)
 	}
 	session_enter(s, S_AUTH);
 	conn_pause(&s->conn);
-	rv = peer_auth(s, m->name, response);
+	rv = ask_auth(s, m->name, response);
 	explicit_bzero(octets, response.len);
 	if (rv == -1)
 		auth_too_long(s);

@@ -107,7 +107,7 @@ author_ask(struct tx *tx, const char *address)
 	ask = &w->asks[w->nasks++];
 	ask->tx = tx;
 	w->due++;
-	peer_ask_author(ask, address);
+	ask_author(ask, address);
 }
 
 /* -- the fields ------------------------------------------------------------ */

@@ -401,7 +401,7 @@ cmd_mail(struct session *s, struct span arg)
 		mail_taken(s);
 		return;
 	}
-	peer_ask_sender(tx);
+	ask_sender(tx);
 	conn_pause(&s->conn);
 }
 
@@ -504,7 +504,7 @@ cmd_rcpt(struct session *s, struct span arg)
 		    sizeof(r->path) - 1;
 		(void)span_copy(arg, r->path, sizeof(r->path)); /* to log */
 	} else if (rcpt_judge(s, r, &a, params, v)) {
-		peer_ask_rcpt(s, r, &a);
+		ask_rcpt(s, r, &a);
 		conn_hold(&s->conn, true); /* RFC 2920 section 3.2 (5) */
 		return;
 	}

@@ -291,7 +291,7 @@ local_uid(struct session *s, int fd)
 	}
 	s->uid = uid;
 	conn_pause(&s->conn);
-	peer_ask_uid(s);
+	ask_uid(s);
 }
 
 void

@@ -363,7 +363,7 @@ bool auth_possible(const struct session *s);
 
 void cmd_auth(struct session *s, struct span arg);
 
-/* auth_line - a response of the client; auth_line_long - one that is too long. */
+/* auth_line - a response of the client; auth_line_long - one too long. */
 void auth_line(struct session *s, struct span line);
 void auth_line_long(struct session *s);
 
@@ -418,7 +418,7 @@ void data_done(struct tx *tx, const struct verdict *v);
 bool author_keep(struct tx *tx, struct span name);
 /* author_text - octets of the field that is kept. */
 void author_text(struct tx *tx, struct span text);
-/* author_end - behind the last field: adds From and Sender where they are due. */
+/* author_end - behind the last field: adds From and Sender if they are due. */
 void author_end(struct tx *tx, struct buf *lines);
 
 /* author_answer - may the account write as this? SENDER_ */
@@ -445,26 +445,30 @@ bool policy_rcpt(const struct conf_listen *l, struct span domain,
 void verdict_set(struct verdict *v, unsigned code, const char *enhanced,
     struct span text);
 
+/* -- ask.c ----------------------------------------------------------------- */
+
+extern const struct ipc_handler ask_handlers[];
+
+void ask_rcpt(struct session *s, struct rcpt *r, const struct addr *a);
+void ask_uid(struct session *s);
+
+/*
+ * ask_auth - begins a login; ask_auth_step goes on with it. response.p NULL:
+ * there is none. Returns 0, and auth_challenge or auth_answer follows, never
+ * from within; or -1: longer than anything that authd knows.
+ */
+int ask_auth(struct session *s, const char *mechanism, struct span response);
+int ask_auth_step(struct session *s, struct span response);
+void ask_auth_abort(struct session *s);
+
+/* ask_sender - about the reverse-path; sender_answer follows.
+ * ask_author - about one of its From addresses; author_answer follows. */
+void ask_sender(struct tx *tx);
+void ask_author(struct author_ask *ask, const char *address);
+
 /* -- peers.c --------------------------------------------------------------- */
 
 extern const struct daemon_peer smtpd_peers[];
-
-void peer_ask_rcpt(struct session *s, struct rcpt *r, const struct addr *a);
-void peer_ask_uid(struct session *s);
-
-/*
- * peer_auth - begins a login; peer_auth_step goes on with it. response.p NULL:
- * there is none. Returns 0, and auth_challenge or auth_answer follows, never from
- * within; or -1: longer than anything that authd knows.
- */
-int peer_auth(struct session *s, const char *mechanism, struct span response);
-int peer_auth_step(struct session *s, struct span response);
-void peer_auth_abort(struct session *s);
-
-/* peer_ask_sender - about the reverse-path; sender_answer follows.
- * peer_ask_author - about one of its From addresses; author_answer follows. */
-void peer_ask_sender(struct tx *tx);
-void peer_ask_author(struct author_ask *ask, const char *address);
 
 /*
  * peer_tx_begin - a qid, and the envelope goes to queued. Returns 0, or -1:
