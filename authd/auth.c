@@ -93,7 +93,8 @@ step(struct authd *a, struct exchange *x, const struct ipc_msg *m,
 	enum sasl_next next = sasl_step(&x->sasl, in, &a->challenge);
 
 	/* It may be a password: no copy stays in the channel's buffer. */
-	explicit_bzero((void *)(uintptr_t)in.p, in.len);
+	if (in.len > 0)
+		explicit_bzero((void *)(uintptr_t)in.p, in.len);
 	if (next == SASL_CHALLENGE)
 		auth_challenge(a, x, m->request);
 	else

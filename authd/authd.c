@@ -83,13 +83,7 @@ authd_start(void *arg)
 {
 	struct authd *a = arg;
 
-	nss_init(&a->nss, ask_worker, a, &a->jobs);
-	pool_init(&a->pool, &a->daemon, ROLE_AUTHW);
-	pool_init(&a->outside, &a->daemon, ROLE_AUTHP);
-	pwcache_init(&a->cache);
-	exchanges_init(a);
-	buf_init(&a->challenge, IPC_TEXT_MAX);
-	a->throttle.off = a->daemon.test;
+	authd_rooms(a);
 	timer_init(&a->tables, &a->daemon.loop, on_tables_late, a);
 	adopt(a);
 }

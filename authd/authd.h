@@ -56,6 +56,9 @@ bool rcpt_judge(struct directory *dir, struct nss *nss, struct job *j,
 extern const struct daemon_peer authd_peers[];
 extern const struct ipc_handler authd_master_handlers[];
 bool ask_worker(void *arg, struct nss_entry *e);
+
+/* authd_rooms - all that is empty at the start; the loop is there already. */
+void authd_rooms(struct authd *a);
 /* pool_of - who checks the passwords of a users block. */
 struct pool *pool_of(struct authd *a, struct span block);
 

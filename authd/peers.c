@@ -322,6 +322,18 @@ on_asker_down(void *arg, struct channel *ch)
 	jobs_lost(&a->jobs, ch);
 }
 
+void
+authd_rooms(struct authd *a)
+{
+	nss_init(&a->nss, ask_worker, a, &a->jobs);
+	pool_init(&a->pool, &a->daemon, ROLE_AUTHW);
+	pool_init(&a->outside, &a->daemon, ROLE_AUTHP);
+	pwcache_init(&a->cache);
+	exchanges_init(a);
+	buf_init(&a->challenge, IPC_TEXT_MAX);
+	a->throttle.off = a->daemon.test;
+}
+
 /* -- the tables -- */
 
 static const struct ipc_handler smtpd_handlers[] = {
