@@ -25,6 +25,12 @@ GOALS = [    # file, test, figure, peer, what it is, goal as a ratio to the peer
      "login to the last RETR, s", "<= 1"),
     ("pop3.txt", "retr", "retrall", "dovecot",
      "RETR of 10,000 alone, s", "<= 1"),
+] + [
+    ("tls.txt", f"{cert}-{kind}", figure, "postfix",
+     f"{cert} {kind}, {what}", goal)
+    for cert in ("rsa", "ec") for kind in ("full", "resumed12", "resumed13")
+    for figure, what, goal in (("rate", "/s", ">= 3"),
+                               ("cpu_per_1000", "CPU s", ""))
 ]
 
 
@@ -56,6 +62,8 @@ def main(folder):
     print(f"\n{'':26}{'peer':>16}{'theirs':>10}{'barid':>10}{'ratio':>8}"
           f"{'goal':>9}")
     for name, test, figure, peer, what, goal in GOALS:
+        if not os.path.exists(os.path.join(folder, name)):
+            continue
         theirs, n = median(folder, name, f"{test}/{peer}", figure)
         ours, m = median(folder, name, f"{test}/suite", figure)
         ratio = ours / theirs if theirs and ours else None
