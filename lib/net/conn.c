@@ -25,6 +25,7 @@ static void on_pump(void *arg);
 static void on_ready(void *arg, unsigned what);
 static void on_timeout(void *arg);
 static void handshake_run(struct conn *c);
+static void linger(struct conn *c);
 
 static void
 conn_setup(struct conn *c, struct loop *loop, int fd,
@@ -53,8 +54,10 @@ layer_wants(const struct conn *c)
 {
 	const struct layer *l = c->layer;
 
-	if (l == NULL || (l->busy && !l->begun))
+	if (l == NULL)
 		return 0;
+	if (l->busy && !l->begun) /* soon over, unless our answer is stuck */
+		return c->blocked ? 0 : c->watch.what & LOOP_READ;
 	if (l->busy)
 		return l->read_wants_write ? LOOP_WRITE : LOOP_READ;
 	return (l->read_wants_write ? LOOP_WRITE : 0) |
@@ -67,7 +70,7 @@ watch_update(struct conn *c)
 {
 	unsigned want = 0;
 
-	if (c->closed || c->dead)
+	if (c->closed || c->dead || c->lingering)
 		return;
 	want = layer_wants(c);
 	if (c->connecting || c->blocked)
@@ -130,8 +133,10 @@ conn_close(struct conn *c)
 	watch_clear(&c->watch);
 	timer_stop(&c->timer);
 	loop_undefer(c->loop, &c->pump);
+	if (c->layer != NULL && c->out.len == 0 && !c->lingering)
+		c->layer->ops->goodbye(c->layer);
 	if (c->layer != NULL)
-		c->layer->ops->end(c->layer, c->out.len == 0);
+		c->layer->ops->free(c->layer);
 	c->layer = NULL;
 	close(c->fd);
 	c->fd = -1;
@@ -161,6 +166,10 @@ on_timeout(void *arg)
 {
 	struct conn *c = arg;
 
+	if (c->closing && !c->lingering && c->out.len == 0) {
+		linger(c);
+		return;
+	}
 	errno = ETIMEDOUT;
 	conn_ended(c, c->closing ? CONN_EOF : CONN_TIMEOUT);
 }
@@ -372,6 +381,37 @@ send_some(struct conn *c, struct span s)
 	return n;
 }
 
+/* Everything is said: the peer reads it, closes, and so do we. */
+static void
+linger(struct conn *c)
+{
+	if (c->layer != NULL)
+		c->layer->ops->goodbye(c->layer);
+	if (c->eof || shutdown(c->fd, SHUT_WR) == -1) {
+		conn_ended(c, CONN_EOF);
+		return;
+	}
+	c->lingering = true;
+	c->ahead = 0;
+	watch_set(&c->watch, LOOP_READ);
+	timer_set_ms(&c->timer, CONN_LINGER_MS);
+}
+
+/* What still comes is nobody's. */
+static void
+linger_read(struct conn *c)
+{
+	ssize_t n;
+
+	do {
+		n = read(c->fd, scratch, sizeof(scratch));
+		c->ahead += n > 0 ? (size_t)n : 0;
+	} while ((n > 0 && c->ahead < CONN_LINGER_OCTETS) ||
+	    (n == -1 && errno == EINTR));
+	if (n >= 0 || errno != EAGAIN)
+		conn_ended(c, CONN_EOF);
+}
+
 static void
 write_some(struct conn *c)
 {
@@ -400,7 +440,7 @@ write_some(struct conn *c)
 		return;
 	buf_clear(&c->out); /* an idle connection owns no buffer */
 	if (c->closing)
-		conn_ended(c, CONN_EOF);
+		linger(c);
 	else if (c->ops->drained != NULL)
 		c->ops->drained(c->arg);
 }
@@ -489,6 +529,10 @@ on_ready(void *arg, unsigned what)
 	struct conn *c = arg;
 	int i;
 
+	if (c->lingering) {
+		linger_read(c);
+		return;
+	}
 	if (is_busy(c) && c->layer->begun) {
 		handshake_run(c);
 		return;
@@ -585,7 +629,7 @@ conn_finish(struct conn *c, int64_t seconds)
 	if (is_busy(c))
 		c->out.len = c->layer->clear; /* nobody could read the rest */
 	if (c->out.len == 0)
-		timer_set_ms(&c->timer, 0); /* ended() from the loop */
+		timer_set_ms(&c->timer, 0); /* from the loop */
 	else
 		loop_defer(c->loop, &c->pump);
 }

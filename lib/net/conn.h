@@ -71,11 +71,16 @@ struct conn {
 	bool in_pump, closed;
 	bool told;             /* of the end of what is read */
 	bool held;             /* conn_hold */
+	bool lingering;        /* all is said, the peer is to close */
 	bool blocked;          /* the kernel took less than there was */
 };
 
 /* What may wait unread by the peer before we stop reading its commands. */
 #define CONN_OUT_PAUSE (64 * 1024)
+
+/* How long, and for how many octets, a peer that was told all may go on. */
+#define CONN_LINGER_MS     2000
+#define CONN_LINGER_OCTETS (1024 * 1024)
 
 /*
  * conn_open - takes fd (non-blocking, ours from now on). line_max: octets of a
@@ -118,8 +123,10 @@ void conn_hold(struct conn *c, bool hold);
 /* conn_deadline_s - one deadline for the whole request, not per octet; 0 none */
 void conn_deadline_s(struct conn *c, int64_t seconds);
 
-/* conn_finish - no more input; flush (at most seconds), then close and call
- * done via ops->ended(CONN_EOF). conn_close - at once, no call. */
+/* conn_finish - no more input; flush (at most seconds), say that this was all, and
+ * wait a moment for the peer to close: what it still sends would else make the
+ * kernel take our last words back. Then ops->ended(CONN_EOF). conn_close - at
+ * once, no call. */
 void conn_finish(struct conn *c, int64_t seconds);
 void conn_close(struct conn *c);
 bool conn_is_open(const struct conn *c);

@@ -33,8 +33,9 @@ struct layer_ops {
 	/* as recv(2) and send(2): -1 with EAGAIN, 0 when the peer closed */
 	ssize_t (*read)(struct layer *l, char *to, size_t size);
 	ssize_t (*write)(struct layer *l, struct span s);
-	/* the goodbye, if all else has been written; then frees the layer */
-	void (*end)(struct layer *l, bool goodbye);
+	/* the goodbye, when all else has been written */
+	void (*goodbye)(struct layer *l);
+	void (*free)(struct layer *l);
 };
 
 /* layer_push - puts l, which is busy, into the connection; its first step

@@ -217,15 +217,21 @@ tls_write(struct layer *layer, struct span s)
 }
 
 static void
-tls_end(struct layer *layer, bool goodbye)
+tls_goodbye(struct layer *layer)
 {
 	struct conn_tls *l = layer_of(layer);
 
-	if (goodbye && !layer->busy && !l->broken) {
-		ERR_clear_error();
-		SSL_shutdown(l->ssl); /* the other side's is not waited for */
-	}
 	ERR_clear_error();
+	if (!layer->busy && !l->broken)
+		SSL_shutdown(l->ssl); /* the other side's is not waited for */
+	ERR_clear_error();
+}
+
+static void
+tls_free_layer(struct layer *layer)
+{
+	struct conn_tls *l = layer_of(layer);
+
 	shake_free(l);
 	SSL_free(l->ssl);
 	mem_free(l->error);
@@ -246,10 +252,13 @@ static struct conn_tls *
 layer_new(struct conn *c, struct tls *t, SSL_CTX *ctx)
 {
 	static const struct layer_ops ops = { tls_handshake, tls_read,
-	    tls_write, tls_end };
+	    tls_write, tls_goodbye,
+		tls_free_layer };
 	struct conn_tls *l = xcalloc(1, sizeof(*l));
 	BIO *b = BIO_new(t->bio);
 
+	if (c->layer != NULL)
+		fatalx("TLS within TLS");
 	l->layer = (struct layer){ .ops = &ops, .busy = true };
 	l->tls = t;
 	l->conn = c;
@@ -297,9 +306,13 @@ void
 conn_tls_accept(struct conn *c, struct tls *t, const struct conf_listen *listen,
     const char *alpn)
 {
-	struct conn_tls *l = layer_new(c, t, t->server);
-	struct tls_shake *h = l->shake;
+	struct conn_tls *l;
+	struct tls_shake *h;
 
+	if (!conn_is_open(c))
+		return;
+	l = layer_new(c, t, t->server);
+	h = l->shake;
 	l->server = true;
 	h->alpn = alpn;
 	h->offers = tls_offers(t, listen, &h->noffers);
@@ -317,9 +330,12 @@ conn_tls_accept(struct conn *c, struct tls *t, const struct conf_listen *listen,
 void
 conn_tls_connect(struct conn *c, struct tls *t, const struct tls_wish *w)
 {
-	struct conn_tls *l = layer_new(c, t, t->client);
 	const struct tls_block *own = NULL;
+	struct conn_tls *l;
 
+	if (!conn_is_open(c))
+		return;
+	l = layer_new(c, t, t->client);
 	SSL_set_connect_state(l->ssl);
 	if (tls_verify_wish(l, w) == -1 && l->shake->refused == NULL)
 		l->shake->refused = "the host's name is none";
