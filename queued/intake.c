@@ -38,6 +38,7 @@ struct tx {
 	uint32_t unacked;       /* of those, not yet told to smtpd */
 	uint64_t declared;
 	char *message_id;       /* for the log, from the commit on */
+	char tls[IPC_TLS_MAX + 1]; /* for the log: how it came in */
 	bool committed;
 };
 
@@ -245,6 +246,7 @@ on_tx_begin(void *arg, struct ipc_msg *m)
 	struct span path = ipc_get_span(&rd, IPC_PATH_MAX);
 	struct span account = ipc_get_span(&rd, IPC_PATH_MAX);
 	struct span client = ipc_get_span(&rd, IPC_PATH_MAX);
+	struct span tls = ipc_get_span(&rd, IPC_TLS_MAX);
 	struct span envid = ipc_get_span(&rd, IPC_PATH_MAX);
 	struct addr from;
 	struct tx *tx;
@@ -267,6 +269,7 @@ on_tx_begin(void *arg, struct ipc_msg *m)
 	tx->l->account = letter_dup(tx->l, account);
 	tx->l->client = letter_dup(tx->l, client);
 	tx->l->envid = letter_dup(tx->l, envid);
+	(void)span_copy(tls, tx->tls, sizeof(tx->tls));
 	hash_add(&q->txs, &tx->node, tx_key(m->ch, m->session));
 	tx_admit(tx);
 	return 0;
@@ -335,7 +338,7 @@ on_tx_body(void *arg, struct ipc_msg *m)
 }
 
 static void
-tell_accepted(const struct letter *l, const char *message_id)
+tell_accepted(const struct letter *l, const struct tx *tx)
 {
 	struct event_out e;
 
@@ -345,8 +348,12 @@ tell_accepted(const struct letter *l, const char *message_id)
 		event_text(&e, KEY_TO, l->rcpts[0].addr);
 	event_num(&e, KEY_RCPTS, l->nrcpts);
 	event_num(&e, KEY_SIZE, l->size);
-	event_str(&e, KEY_MSGID, message_id);
+	event_str(&e, KEY_MSGID, tx->message_id);
 	event_text(&e, KEY_CLIENT, l->client);
+	if (l->account.len > 0)
+		event_text(&e, KEY_USER, l->account);
+	if (tx->tls[0] != '\0')
+		event_str(&e, KEY_TLS, tx->tls);
 	event_send(&e);
 }
 
@@ -387,7 +394,7 @@ on_durable(void *arg, enum spool_status status)
 	char text[80], qid[QID_TEXT];
 
 	if (status == SPOOL_OK) {
-		tell_accepted(l, tx->message_id);
+		tell_accepted(l, tx);
 		snprintf(text, sizeof(text), "queued as %s%s",
 		    qid_format(l->qid, qid), l->held == HELD_NO ? "" :
 		    ", held: over the account's limit");

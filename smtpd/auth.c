@@ -204,7 +204,6 @@ auth_begin(struct session *s, const struct mechanism *m, struct span text)
 
 	if (text.len > 0) {
 		n = response_decode(text, octets, sizeof(octets));
-		wipe(text);
 		response = span_make(octets, n == -1 ? 0 : (size_t)n);
 	}
 	if (n == -1) {
@@ -231,11 +230,10 @@ mechanism_find(const struct session *s, struct span name)
 	return NULL;
 }
 
-void
-cmd_auth(struct session *s, struct span arg)
+static void
+auth_judge(struct session *s, struct span name, struct span text)
 {
 	const struct mechanism *m;
-	struct span name, text;
 
 	if (s->listen->kind != LISTEN_SUBMISSION)
 		reply(s, 502, "5.5.1", "Not offered here");
@@ -243,14 +241,20 @@ cmd_auth(struct session *s, struct span arg)
 		reply(s, 530, "5.7.0", "STARTTLS first");
 	else if (s->account != NULL)
 		reply(s, 503, "5.5.1", "You are logged in");
-	else {
-		span_split(arg, ' ', &name, &text);
-		text = span_trim(text);
-		if ((m = mechanism_find(s, name)) == NULL)
-			reply(s, 504, "5.5.4", "No such way to log in");
-		else if (span_find(text, ' ') != -1)
-			reply(s, 501, "5.5.4", "AUTH takes one response");
-		else
-			auth_begin(s, m, text);
-	}
+	else if ((m = mechanism_find(s, name)) == NULL)
+		reply(s, 504, "5.5.4", "No such way to log in");
+	else if (span_find(text, ' ') != -1)
+		reply(s, 501, "5.5.4", "AUTH takes one response");
+	else
+		auth_begin(s, m, text);
+}
+
+void
+cmd_auth(struct session *s, struct span arg)
+{
+	struct span name, text;
+
+	span_split(arg, ' ', &name, &text);
+	auth_judge(s, name, span_trim(text));
+	wipe(text); /* also what was said at the wrong time */
 }

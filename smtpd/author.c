@@ -5,7 +5,10 @@
  * put right here: From and Sender that are due, Return-Path and Sender that
  * are not.
  */
+#include <stdio.h>
+
 #include "lib/mail/address_list.h"
+#include "lib/mem.h"
 #include "smtpd/smtpd.h"
 
 static bool
@@ -64,6 +67,7 @@ asks_drop(struct tx *tx)
 		if (w->asks[i].request != 0)
 			channel_forget(tx->smtpd->authd, w->asks[i].request);
 		w->asks[i].request = 0;
+		x_free(&w->asks[i].address);
 	}
 	w->due = 0;
 }
@@ -81,12 +85,14 @@ void
 author_answer(struct author_ask *ask, uint8_t status)
 {
 	struct tx *tx = ask->tx;
+	char text[ADDR_TEXT + 60];
 
 	tx->author.due--;
-	if (status == SENDER_FOREIGN)
-		author_refuse(tx, 550, "5.7.1", "The From field names an "
-		    "address that is not one of your account");
-	else if (status != SENDER_OK && status != SENDER_GRANTED)
+	if (status == SENDER_FOREIGN) {
+		snprintf(text, sizeof(text), "From names <%s>, which is not "
+		    "one of your account", ask->address);
+		author_refuse(tx, 550, "5.7.1", text);
+	} else if (status != SENDER_OK && status != SENDER_GRANTED)
 		author_refuse(tx, 451, "4.3.0", "Cannot look the From field "
 		    "up now, try again later");
 	data_resume(tx);
@@ -106,6 +112,7 @@ author_ask(struct tx *tx, const char *address)
 	}
 	ask = &w->asks[w->nasks++];
 	ask->tx = tx;
+	ask->address = xstrdup(address);
 	w->due++;
 	ask_author(ask, address);
 }

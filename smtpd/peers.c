@@ -120,7 +120,7 @@ peer_tx_begin(struct tx *tx)
 	struct session *s = tx->session;
 	struct ipc_writer w;
 	const struct rcpt *r;
-	char client[64];
+	char client[64], tls[SECURE_TEXT];
 
 	if (!channel_is_open(d->queued) || !qid_take(d, &tx->qid))
 		return -1;
@@ -142,6 +142,7 @@ peer_tx_begin(struct tx *tx)
 	ipc_put_str(&w, tx->from);
 	ipc_put_str(&w, s->account);
 	ipc_put_str(&w, session_client_text(s, client, sizeof(client)));
+	ipc_put_str(&w, secure_text(s, tls));
 	ipc_put_str(&w, tx->envid);
 	ipc_end(&w);
 	tx_send_rcpts(tx);

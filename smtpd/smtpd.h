@@ -103,6 +103,7 @@ struct author {
 	struct author_ask {
 		struct tx *tx;       /* borrows */
 		uint32_t request;    /* 0: answered */
+		char *address;       /* owns */
 	} asks[SMTP_FROM_ADDRESSES];
 	unsigned nasks, due;     /* of them, without an answer yet */
 	unsigned addresses;      /* of all From fields */
@@ -348,7 +349,7 @@ bool secure_wanted(const struct session *s);
 bool secure_silent(const struct session *s);
 
 /* secure_text - "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" in clear. */
-#define SECURE_TEXT 100
+#define SECURE_TEXT (IPC_TLS_MAX + 1)
 const char *secure_text(const struct session *s, char out[SECURE_TEXT]);
 
 void cmd_starttls(struct session *s, struct span arg);

@@ -53,7 +53,7 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 
 	R(QID_GRANT,    B(QUEUED),  B(SMTPD),   12, 12,      NO, NO, NO),
 	R(QID_ASK,      B(SMTPD),   B(QUEUED),  0, 0,        NO, NO, NO),
-	R(TX_BEGIN,     B(SMTPD),   B(QUEUED),  44, 28 + 4 * PATH, NO, NO, NO),
+	R(TX_BEGIN,     B(SMTPD),   B(QUEUED),  48, 32 + IPC_TLS_MAX + 4 * PATH, NO, NO, NO),
 	R(TX_RCPT,      B(SMTPD),   B(QUEUED),  9, 1 + 2 * PATH, NO, NO, NO),
 	R(TX_BODY,      B(SMTPD),   B(QUEUED),  1, MAXI,     NO, NO, NO),
 	R(TX_WINDOW,    B(QUEUED),  B(SMTPD),   4, 4,        NO, NO, NO),

@@ -62,7 +62,8 @@ enum ipc_type {
 	IPC_QID_GRANT,    /* u64 first, u32 count: to be used in rising order */
 	IPC_QID_ASK,      /* - : another block please */
 	IPC_TX_BEGIN,     /* u64 qid, u64 sid, u32 flags TX_F_, u64 size or 0,
-	                   * str reverse-path, str account, str client, str envid */
+	                   * str reverse-path, str account, str client, str tls
+	                   * ("" in clear), str envid */
 	IPC_TX_RCPT,      /* str forward-path, u8 notify DSN_, str orcpt */
 	IPC_TX_BODY,      /* octets, CRLF lines */
 	IPC_TX_WINDOW,    /* u32 octets taken: may send so many more */

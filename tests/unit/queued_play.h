@@ -509,6 +509,7 @@ play_tx_begin_as(uint64_t qid, const char *from, const char *account)
 	ipc_put_str(&w, from);
 	ipc_put_str(&w, account);
 	ipc_put_str(&w, "192.0.2.1");
+	ipc_put_str(&w, "TLSv1.3 TLS_AES_256_GCM_SHA384");
 	ipc_put_str(&w, "");
 	ipc_end(&w);
 }
