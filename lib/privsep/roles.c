@@ -113,6 +113,7 @@ static const struct role_row rows[ROLE_MAX] = {
 		.nproc = 0, .calls = CALLS_BASE | CALLS_NAMES | CALLS_DISK | CALLS_LOCKS | CALLS_GROUP |
 		    CALLS_MEMFD,
 		.files = FILES_OWN, .ports = TCP_NONE, .scoped = true,
+		.parent = ROLE_DFORK,
 		.gets = "one user's files and commands, and that user's letters "
 		    "of a minute",
 		.stops = "that user's rights; no network of its own, no other "
@@ -201,6 +202,7 @@ static const struct role_row rows[ROLE_MAX] = {
 		"one user's rights, one login long",
 		.nproc = 0, .calls = CALLS_BASE | CALLS_NAMES | CALLS_DISK | CALLS_LOCKS | CALLS_GROUP,
 		.files = FILES_BOX, .ports = TCP_NONE, .scoped = true,
+		.parent = ROLE_PFORK,
 		.gets = "one user's mailbox, while that user is logged in",
 		.stops = "no other file of the user or of anybody else, no "
 		    "network, no program" },
@@ -222,6 +224,7 @@ static const struct role_row rows[ROLE_MAX] = {
 		"one user's rights, while a command runs",
 		.nproc = PROCESSES_ANY, .calls = 0,
 		.files = FILES_FREE, .ports = TCP_FREE, .scoped = false,
+		.parent = ROLE_DRUN,
 		.gets = "one user's rights, as a line in that user's crontab",
 		.stops = "that user's rights" },
 	[ROLE_CTL] = {

@@ -51,7 +51,8 @@ void sandbox_probe(struct sandbox_kernel *k);
 
 /*
  * sandbox_prepare - makes the filters of a role, which costs about a
- * millisecond: a waiting process does it once for all of its children.
+ * millisecond: a waiting process does it once for all of its children. The cell
+ * of a child is that of its parent, which it is born in, and more walls.
  * fatal() when libseccomp refuses.
  */
 void sandbox_prepare(struct sandbox *s, enum role r,

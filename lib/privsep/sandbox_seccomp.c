@@ -40,6 +40,12 @@ rule_add(scmp_filter_ctx ctx, const struct call_row *c)
 	return error == -EDOM || error == -EOPNOTSUPP ? 0 : error;
 }
 
+static bool
+row_counts(const struct call_row *c, unsigned sets)
+{
+	return (c->sets & sets) != 0 && (c->unless & sets) == 0;
+}
+
 /* What is allowed; all else ends the process, or is told. */
 static int
 rules_of_role(scmp_filter_ctx ctx, unsigned sets)
@@ -50,12 +56,68 @@ rules_of_role(scmp_filter_ctx ctx, unsigned sets)
 	for (i = 0; i < sandbox_ncalls; i++) {
 		const struct call_row *c = &sandbox_calls[i];
 
-		if ((c->sets & sets) == 0 || (c->unless & sets) != 0)
+		if (!row_counts(c, sets))
 			continue;
 		if ((error = rule_add(ctx, c)) != 0)
 			return error;
 	}
 	return 0;
+}
+
+/* How many rows give this call to these sets, and one of them. */
+static unsigned
+rows_of_call(int call, unsigned sets, const struct call_row **one)
+{
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < sandbox_ncalls; i++)
+		if (sandbox_calls[i].call == call &&
+		    sandbox_calls[i].answer == CALLS_ALLOW &&
+		    row_counts(&sandbox_calls[i], sets)) {
+			*one = &sandbox_calls[i];
+			n++;
+		}
+	return n;
+}
+
+/*
+ * What a child has no more of its parent's cell, in which it was born: the whole
+ * list once more would cost each fork ten times as much. A call with one
+ * argument that must be is ended by any other argument; one with a choice of
+ * them (prctl: no_new_privs, not dumpable) is no more than the child does.
+ */
+static int
+rules_of_child(scmp_filter_ctx ctx, uint32_t end, unsigned sets,
+    unsigned parent)
+{
+	const struct call_row *mine = NULL;
+	struct scmp_arg_cmp other;
+	unsigned n;
+	size_t i;
+	int error = 0;
+
+	for (i = 0; i < sandbox_ncalls && error == 0; i++) {
+		const struct call_row *c = &sandbox_calls[i];
+
+		if (c->answer != CALLS_ALLOW || !row_counts(c, parent) ||
+		    row_counts(c, sets))
+			continue;
+		n = rows_of_call(c->call, sets, &mine);
+		if (n == 0) {
+			error = seccomp_rule_add(ctx, end, c->call, 0);
+		} else if (n == 1 && mine->nargs == 1 &&
+		    mine->arg[0].op == SCMP_CMP_EQ) {
+			other = mine->arg[0];
+			other.op = SCMP_CMP_NE;
+			error = seccomp_rule_add_array(ctx, end, c->call, 1,
+			    &other);
+		}
+		if (error == -EEXIST || error == -EDOM ||
+		    error == -EOPNOTSUPP)
+			error = 0; /* it stood in two rows; not on this CPU */
+	}
+	return error;
 }
 
 /*
@@ -111,15 +173,28 @@ filter_export(scmp_filter_ctx ctx, struct sandbox_code *out)
 	return error;
 }
 
+enum filter_kind { FILTER_ROLE, FILTER_CHILD, FILTER_IDS };
+
 static int
-filter_make(uint32_t otherwise, unsigned sets, struct sandbox_code *out)
+filter_make(enum filter_kind kind, const struct sandbox *s,
+    struct sandbox_code *out)
 {
-	scmp_filter_ctx ctx = seccomp_init(otherwise);
+	const struct role_row *row = role_row(s->role);
+	uint32_t end = s->options.log ? SCMP_ACT_LOG
+	    : SCMP_ACT_KILL_PROCESS;
+	scmp_filter_ctx ctx = seccomp_init(kind == FILTER_ROLE ? end
+	    : SCMP_ACT_ALLOW);
 	int error;
 
 	if (ctx == NULL)
 		return -ENOMEM;
-	error = sets == 0 ? rules_of_ids(ctx) : rules_of_role(ctx, sets);
+	if (kind == FILTER_ROLE)
+		error = rules_of_role(ctx, row->calls);
+	else if (kind == FILTER_CHILD)
+		error = rules_of_child(ctx, end, row->calls,
+		    role_row(row->parent)->calls);
+	else
+		error = rules_of_ids(ctx);
 	if (error == 0)
 		error = filter_export(ctx, out);
 	seccomp_release(ctx);
@@ -129,12 +204,12 @@ filter_make(uint32_t otherwise, unsigned sets, struct sandbox_code *out)
 int
 seccomp_make(struct sandbox *s)
 {
-	unsigned sets = role_row(s->role)->calls;
-	int error = filter_make(s->options.log ? SCMP_ACT_LOG
-	    : SCMP_ACT_KILL_PROCESS, sets, &s->filter[0]);
+	const struct role_row *row = role_row(s->role);
+	int error = filter_make(row->parent != ROLE_NONE ? FILTER_CHILD
+	    : FILTER_ROLE, s, &s->filter[0]);
 
-	if (error == 0 && (sets & CALLS_FORK))
-		error = filter_make(SCMP_ACT_ALLOW, 0, &s->filter[1]);
+	if (error == 0 && (row->calls & CALLS_FORK))
+		error = filter_make(FILTER_IDS, s, &s->filter[1]);
 	errno = -error;
 	return error == 0 ? 0 : -1;
 }

@@ -40,6 +40,7 @@ static struct {
 	pid_t sibling;
 } p;
 
+#define PARENT_UID   60991
 #define EXIT_REFUSED 100
 static int said[2]; /* errno of what was refused */
 
@@ -395,6 +396,20 @@ static const struct attempt {
 
 /* -- the cell ------------------------------------------------------------------ */
 
+/* What a user's process is forked by. */
+static void
+enter_parent(void)
+{
+	const struct sandbox_where where = { .root = "/" };
+	struct identity id = p.id;
+	struct sandbox cell;
+
+	id.uid = id.gid = p.id.none ? p.id.uid : PARENT_UID;
+	sandbox_prepare(&cell, p.row->parent, &id.sandbox);
+	privsep_drop(p.row->parent, &id);
+	sandbox_enter(&cell, &where);
+}
+
 /* As lib/ipc/daemon.c and, for users' processes, lib/ipc/waiting.c do it. */
 static void
 enter(void)
@@ -404,15 +419,13 @@ enter(void)
 		.root = p.id.none ? p.id.root : "/", .mailbox = box,
 		.index = p.folder };
 	struct sandbox cell;
-	bool user = p.row->binary == NULL;
 
 	snprintf(box, sizeof(box), "%s/box", p.folder);
 	sandbox_prepare(&cell, p.role, &p.id.sandbox);
-	if (!user) {
+	if (p.row->parent == ROLE_NONE) {
 		privsep_drop(p.role, &p.id);
 	} else {
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-			_exit(70);
+		enter_parent();
 		privsep_limits(p.role, p.id.none);
 		if (!p.id.none && privsep_become(p.id.uid, p.id.gid,
 		    (gid_t)-1) == -1)
