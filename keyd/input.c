@@ -58,7 +58,7 @@ static bool
 point_ok(unsigned curve, struct span point)
 {
 	static const struct { unsigned curve; size_t len; bool form; } all[] = {
-		{ 23, 65,  true },  /* secp256r1: uncompressed (RFC 8422 5.4.1) */
+		{ 23, 65,  true },  /* secp256r1, uncompressed (5.4.1) */
 		{ 24, 97,  true },  /* secp384r1 */
 		{ 25, 133, true },  /* secp521r1 */
 		{ 29, 32,  false }, /* x25519 */

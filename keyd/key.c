@@ -60,7 +60,7 @@ key_scheme_ok(const struct key *k, uint16_t scheme, bool tls13)
 	return !tls13 || (s->tls13 && s->in_13 == k->kind);
 }
 
-/* -- reading ------------------------------------------------------------------ */
+/* -- reading --------------------------------------------------------------- */
 
 /* Asked for the passphrase of an encrypted key: nobody is there to type it. */
 static int

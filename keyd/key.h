@@ -1,6 +1,6 @@
 /*
- * keyd/key.h - one private key: read from PEM, named by its public half, used to
- * sign, wiped at the end.
+ * keyd/key.h - one private key: read from PEM, named by its public half, used
+ * to sign, wiped at the end.
  */
 #ifndef KEYD_KEY_H
 #define KEYD_KEY_H

@@ -1,6 +1,7 @@
 /*
- * keyd/keyd.c - holds every private key, and nothing else does: start, drop, loop.
- * It opens no file: keys come as descriptors from master, and nobody gets one.
+ * keyd/keyd.c - holds every private key, and nothing else does: start, drop,
+ * loop. It opens no file: keys come as descriptors from master, and nobody gets
+ * one.
  */
 #include "keyd/keyd.h"
 

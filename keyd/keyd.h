@@ -1,6 +1,6 @@
 /*
- * keyd/keyd.h - what the rooms of keyd share: the program, and each program that
- * asks it for signatures.
+ * keyd/keyd.h - what the rooms of keyd share: the program, and each program
+ * that asks it for signatures.
  */
 #ifndef KEYD_KEYD_H
 #define KEYD_KEYD_H

@@ -35,7 +35,7 @@ same_name(const uint8_t a[SIGN_KEY], const uint8_t b[SIGN_KEY])
 	return memcmp(a, b, SIGN_KEY) == 0;
 }
 
-/* -- files ---------------------------------------------------------------------- */
+/* -- files ----------------------------------------------------------------- */
 
 static struct key_file *
 file_find(const struct keys *k, const char *path)
@@ -118,7 +118,7 @@ keys_file(struct keys *k, const char *path, int fd)
 	f->key = key;
 }
 
-/* -- who may use what ------------------------------------------------------------ */
+/* -- who may use what ------------------------------------------------------ */
 
 static enum role
 role_of_kind(enum conf_kind kind)
@@ -371,7 +371,7 @@ keys_count(const struct keys *k)
 	return n;
 }
 
-/* -- what the programs say --------------------------------------------------- */
+/* -- what the programs say ------------------------------------------------- */
 
 void
 keys_user_add(struct keys *k, struct keys_user *u)

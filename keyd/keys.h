@@ -1,7 +1,7 @@
 /*
- * keyd/keys.h - which key serves which tls block, and who may use it. A key that
- * was replaced stays until every program that used it has said that it uses
- * another; no longer.
+ * keyd/keys.h - which key serves which tls block, and who may use it. A key
+ * that was replaced stays until every program that used it has said that it
+ * uses another; no longer.
  */
 #ifndef KEYD_KEYS_H
 #define KEYD_KEYS_H
@@ -60,7 +60,8 @@ struct keys {
  * Without a good key in it the one before stays, and the log says why. */
 void keys_file(struct keys *k, const char *path, int fd);
 
-/* keys_apply - the configuration, or a key, is new: decides who may use what. */
+/* keys_apply - the configuration, or a key, is new: decides who may use
+ * what. */
 void keys_apply(struct keys *k, const struct conf *conf);
 
 /* keys_find - that key, if this role may use it; else NULL. Borrowed. */
@@ -70,8 +71,8 @@ const struct key *keys_find(const struct keys *k, enum role role,
 /* keys_count - different keys in memory. */
 size_t keys_count(const struct keys *k);
 
-/* keys_user_add, keys_user_remove - a program connected, or has gone. The struct
- * is the caller's; remove frees what it said. */
+/* keys_user_add, keys_user_remove - a program connected, or has gone. The
+ * struct is the caller's; remove frees what it said. */
 void keys_user_add(struct keys *k, struct keys_user *u);
 void keys_user_remove(struct keys *k, struct keys_user *u);
 
@@ -79,7 +80,8 @@ void keys_user_remove(struct keys *k, struct keys_user *u);
 int keys_used(struct keys *k, struct keys_user *u, struct span block,
     const uint8_t name[SIGN_KEY]);
 
-/* keys_complain - logs, once each, certificates in use whose key is not here. */
+/* keys_complain - logs, once each, certificates in use whose key is not
+ * here. */
 void keys_complain(struct keys *k);
 
 /* keys_clear - wipes all. */

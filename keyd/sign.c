@@ -1,6 +1,6 @@
 /*
- * keyd/sign.c - answers over the sign sockets. Each wake-up takes one question of
- * one asker, so that nobody who asks without end keeps others waiting.
+ * keyd/sign.c - answers over the sign sockets. Each wake-up takes one question
+ * of one asker, so that nobody who asks without end keeps others waiting.
  */
 #include "keyd/sign.h"
 
@@ -103,7 +103,7 @@ on_question(void *arg, unsigned what)
 {
 	struct sign *s = arg;
 	struct buf out = BUF_INIT(SIGN_ANSWER_MAX);
-	char packet[SIGN_QUESTION_MAX + 1]; /* one more: to see what is longer */
+	char packet[SIGN_QUESTION_MAX + 1]; /* to see what is too long */
 	ssize_t n = recv(s->fd, packet, sizeof(packet), 0);
 
 	(void)what;

@@ -1,4 +1,5 @@
-/* keyd/tickets.c - keys of session tickets: made, rotated, handed out, wiped. */
+/* keyd/tickets.c - keys of session tickets: made, rotated, handed out,
+ * wiped. */
 #include "keyd/tickets.h"
 
 #include <openssl/crypto.h>

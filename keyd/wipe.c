@@ -1,6 +1,6 @@
 /*
- * keyd/wipe.c - what libcrypto frees is overwritten first. It does so itself for
- * what it knows to be secret; what it decoded a key from it just frees.
+ * keyd/wipe.c - what libcrypto frees is overwritten first. It does so itself
+ * for what it knows to be secret; what it decoded a key from it just frees.
  */
 #include "keyd/wipe.h"
 

@@ -1,6 +1,6 @@
 /*
- * master/files.c - the files that the configuration names: opened here, passed on
- * unread, and again whenever they have changed.
+ * master/files.c - the files that the configuration names: opened here, passed
+ * on unread, and again whenever they have changed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ same_state(const struct file_state *a, const struct file_state *b)
 	    same_time(a->mtime, b->mtime) && same_time(a->ctime, b->ctime);
 }
 
-/* -- which files, for whom -------------------------------------------------- */
+/* -- which files, for whom ------------------------------------------------- */
 
 /* One that is known already keeps its state: of what changed meanwhile those
  * must still hear who do not begin anew. */
@@ -139,7 +139,7 @@ files_setup(struct master *m)
 	files_drop(m, false);
 }
 
-/* -- passing them on -------------------------------------------------------- */
+/* -- passing them on ------------------------------------------------------- */
 
 /* Of a private key: what nobody but root may have had a hand in. */
 static const char *
@@ -211,7 +211,7 @@ files_hand(struct child *c)
 			file_send(c, f);
 }
 
-/* -- changes ------------------------------------------------------------------ */
+/* -- changes --------------------------------------------------------------- */
 
 /* To all who read it, if it is another than they have. */
 static void
@@ -229,9 +229,9 @@ file_renew(struct master *m, struct named_file *f)
 }
 
 /*
- * A certificate and its key are two files, and nobody changes both at once. They
- * are passed on when none has changed since the last look, and keys first, so
- * that no certificate is shown that nobody can sign for.
+ * A certificate and its key are two files, and nobody changes both at once.
+ * They are passed on when none has changed since the last look, and keys first,
+ * so that no certificate is shown that nobody can sign for.
  */
 void
 files_poll(void *arg)

@@ -1,7 +1,7 @@
 /*
- * tests/fuzz/keyd_input_fuzz.c - whatever keyd is asked to sign: what it takes for
- * a handshake must look like one to a second, much simpler pair of eyes, and
- * begin and end where it says.
+ * tests/fuzz/keyd_input_fuzz.c - whatever keyd is asked to sign: what it takes
+ * for a handshake must look like one to a second, much simpler pair of eyes,
+ * and begin and end where it says.
  */
 #include "keyd/input.h"
 #include "tests/fuzz/fuzz.h"

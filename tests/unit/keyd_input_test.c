@@ -1,6 +1,6 @@
 /*
- * tests/unit/keyd_input_test.c - what keyd takes for the input of a signature of
- * TLS, and everything that comes near and is none.
+ * tests/unit/keyd_input_test.c - what keyd takes for the input of a signature
+ * of TLS, and everything that comes near and is none.
  */
 #include "keyd/input.h"
 #include "lib/buf.h"
@@ -25,7 +25,7 @@ judge(const char *name, struct buf *b, enum input_kind want)
 	buf_reset(b);
 }
 
-/* -- TLS 1.3 ----------------------------------------------------------------- */
+/* -- TLS 1.3 --------------------------------------------------------------- */
 
 static void
 put_13(struct buf *b, size_t pad, int with, const char *context, int end,
@@ -78,7 +78,7 @@ test_13(struct buf *b)
 	}
 }
 
-/* -- ServerKeyExchange of TLS 1.2 ---------------------------------------------- */
+/* -- ServerKeyExchange of TLS 1.2 ------------------------------------------ */
 
 static void
 put_ske(struct buf *b, size_t randoms, int type, unsigned curve, size_t said,
@@ -141,7 +141,7 @@ test_ske(struct buf *b)
 	}
 }
 
-/* -- CertificateVerify of a client, TLS 1.2 ------------------------------------ */
+/* -- CertificateVerify of a client, TLS 1.2 -------------------------------- */
 
 static void
 message(struct buf *b, int type, const void *body, size_t len)

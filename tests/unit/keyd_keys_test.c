@@ -1,6 +1,6 @@
 /*
- * tests/unit/keyd_keys_test.c - who may use which key, how long an old one stays,
- * and what a question over a sign socket gets for an answer.
+ * tests/unit/keyd_keys_test.c - who may use which key, how long an old one
+ * stays, and what a question over a sign socket gets for an answer.
  */
 #include <sys/socket.h>
 
@@ -319,7 +319,7 @@ test_bounds(void)
 	play_end(&p);
 }
 
-/* -- questions ------------------------------------------------------------------- */
+/* -- questions ------------------------------------------------------------- */
 
 static void
 handshake(struct buf *out, const char *context)
@@ -444,7 +444,7 @@ test_socket(void)
 	play_end(&p);
 }
 
-/* -- tickets ------------------------------------------------------------------------ */
+/* -- tickets --------------------------------------------------------------- */
 
 static void
 test_tickets(void)

@@ -1,6 +1,6 @@
 /*
- * tests/unit/master_files_test.c - which file goes to whom, when after a change,
- * and which keys go to nobody.
+ * tests/unit/master_files_test.c - which file goes to whom, when after a
+ * change, and which keys go to nobody.
  */
 #include <fcntl.h>
 #include <stdlib.h>
