@@ -5,6 +5,8 @@
  */
 #include "tests/unit/tls_play.h"
 
+#include "lib/net/tls_in.h"
+
 #define MUCH (3u << 20)
 
 static struct {
@@ -369,6 +371,165 @@ test_deadline(void)
 	ends_clear();
 }
 
+/* The limit of the handshake itself, whatever the owner's deadline is. */
+static void
+test_limit(void)
+{
+	struct conn_tls *l;
+
+	ends_init("a handshake that takes too long", 0);
+	server_begins();
+	l = (struct conn_tls *)(void *)t.a.c.layer;
+	check_true(timer_is_set(&l->shake->limit));
+	timer_set_ms(&l->shake->limit, 1);
+	loop_until(&t.loop, t.a.ended);
+	check_int(t.a.how, CONN_TLS);
+	check_str(t.a.error, "the handshake took too long");
+	ends_clear();
+
+	ends_init("a last word in clear that nobody reads", 1);
+	conn_pause(&t.b.c);
+	much_write(&t.a.c);
+	server_begins();
+	loop_run_once(&t.loop, 5);
+	check_true(!t.a.c.layer->begun);
+	l = (struct conn_tls *)(void *)t.a.c.layer;
+	timer_set_ms(&l->shake->limit, 1);
+	loop_until(&t.loop, t.a.ended);
+	check_int(t.a.how, CONN_TLS);
+	ends_clear();
+}
+
+/* -- whatever the owners do, and whenever ---------------------------------- */
+
+static uint32_t
+next_random(uint32_t *state)
+{
+	*state = *state * 1664525u + 1013904223u;
+	return *state >> 16;
+}
+
+static struct { unsigned secured, line, octets; } close_in; /* 1 in so many */
+static uint32_t chance;
+
+static bool
+closes(struct end *e, unsigned one_in)
+{
+	if (one_in == 0 || next_random(&chance) % one_in != 0)
+		return false;
+	e->ended = true;
+	if (next_random(&chance) % 2 == 0)
+		conn_close(&e->c);
+	else
+		conn_finish(&e->c, 1);
+	return true;
+}
+
+static void
+wild_secured(void *arg)
+{
+	struct end *e = arg;
+
+	e->secured = true;
+	if (!closes(e, close_in.secured))
+		conn_writef(&e->c, "hello\r\n");
+}
+
+static void
+wild_line(void *arg, struct span line, enum conn_eol eol)
+{
+	struct end *e = arg;
+
+	(void)line;
+	(void)eol;
+	if (closes(e, close_in.line))
+		return;
+	if (next_random(&chance) % 8 == 0)
+		conn_octets(&e->c);
+	if (next_random(&chance) % 4 == 0)
+		conn_pause(&e->c);
+	if (next_random(&chance) % 4 != 0)
+		conn_writef(&e->c, "and another line\r\n");
+	conn_hold(&e->c, next_random(&chance) % 8 == 0);
+}
+
+static size_t
+wild_octets(void *arg, struct span data)
+{
+	struct end *e = arg;
+	size_t n = next_random(&chance) % (data.len + 1);
+
+	if (closes(e, close_in.octets))
+		return 0;
+	if (next_random(&chance) % 2 == 0)
+		conn_lines(&e->c, 1000);
+	return n;
+}
+
+static void
+wild_ended(void *arg, enum conn_end how)
+{
+	struct end *e = arg;
+
+	(void)how;
+	e->ended = true;
+	conn_close(&e->c);
+}
+
+static void
+wild_step(struct end *e)
+{
+	if (!conn_is_open(&e->c))
+		return;
+	switch (next_random(&chance) % 8) {
+	case 0:
+		conn_resume(&e->c);
+		break;
+	case 1:
+		conn_pause(&e->c);
+		break;
+	case 2:
+		conn_writef(&e->c, "%0*d\r\n", (int)(next_random(&chance) %
+		    900), 7);
+		break;
+	case 3:
+		conn_hold(&e->c, false);
+		break;
+	}
+}
+
+static void
+test_wild(void)
+{
+	static const struct conn_ops ops = { .line = wild_line,
+	    .line_long = end_on_long, .octets = wild_octets,
+	    .ended = wild_ended, .secured = wild_secured };
+	unsigned round, step, secured = 0;
+
+	for (round = 0; round < 300; round++) {
+		chance = round;
+		ends_init("anything at any time", round % 3 == 0 ? 1 : 0);
+		t.a.c.ops = t.b.c.ops = &ops;
+		close_in.secured = round % 10 == 0 ? 2 : 0;
+		close_in.line = 20 + round % 50;
+		close_in.octets = 30;
+		server_begins();
+		if (round % 7 != 0)
+			client_begins();
+		else
+			conn_writef(&t.b.c, "in clear\r\n");
+		for (step = 0; step < 60; step++) {
+			wild_step(&t.a);
+			wild_step(&t.b);
+			loop_run_once(&t.loop, 0);
+		}
+		secured += t.a.secured;
+		check_true(round % 7 != 0 || !t.a.secured);
+		ends_clear();
+	}
+	check_true(secured > 200);
+}
+
 static void
 test_bindings(void)
 {
@@ -400,6 +561,8 @@ main(void)
 	test_pause();
 	test_ends();
 	test_deadline();
+	test_limit();
+	test_wild();
 	test_bindings();
 	world_clear();
 	return check_end();

@@ -404,6 +404,121 @@ test_renegotiation(void)
 	server_clear(&s);
 }
 
+/* Each scheme that a client may insist on (RFC 8446 section 4.2.3). */
+static void
+test_schemes(void)
+{
+	static const struct { const char *sigalgs; int key, version; } cases[] = {
+		{ "RSA+SHA256", KEY_RSA, TLS1_2_VERSION },
+		{ "RSA+SHA384", KEY_RSA, TLS1_2_VERSION },
+		{ "RSA+SHA512", KEY_RSA, TLS1_2_VERSION },
+		{ "RSA-PSS+SHA256", KEY_RSA, TLS1_2_VERSION },
+		{ "RSA-PSS+SHA512", KEY_RSA, TLS1_2_VERSION },
+		{ "RSA-PSS+SHA384", KEY_RSA, TLS1_3_VERSION },
+		{ "RSA-PSS+SHA512", KEY_RSA, TLS1_3_VERSION },
+		{ "ECDSA+SHA384", KEY_P256, TLS1_2_VERSION },
+		{ "ECDSA+SHA512", KEY_P256, TLS1_2_VERSION },
+		{ "ECDSA+SHA256", KEY_P384, TLS1_2_VERSION },
+		{ "ECDSA+SHA512", KEY_P384, TLS1_2_VERSION },
+		{ "ECDSA+SHA384", KEY_P384, TLS1_3_VERSION },
+	};
+	const struct cert *list[1];
+	struct server s;
+	struct client c;
+	size_t i;
+
+	for (i = 0; i < nitems(cases); i++) {
+		check_begin(cases[i].sigalgs);
+		list[0] = &certs[cases[i].key];
+		server_init(&s, list, 1);
+		client_init(&c, &s.loop, cases[i].version);
+		check_int(SSL_CTX_set1_sigalgs_list(c.ctx, cases[i].sigalgs),
+		    1);
+		meet(&s, &c, NULL, NULL);
+		check_true(client_shake(&c));
+		check_str(client_ask(&c, "hello\r\n"), "ok hello\r\n");
+		client_clear(&c);
+		server_clear(&s);
+	}
+}
+
+/* New keys in the middle, which the server has to answer with its own (RFC 8446
+ * section 4.6.3), also while it has much to say. */
+static void
+test_key_update(void)
+{
+	const struct cert *list[] = { &certs[KEY_P256] };
+	static char block[65536];
+	struct server s;
+	struct client c;
+	int64_t until = clock_boot_ms() + PATIENCE_MS;
+	size_t got = 0;
+	int i, n = 0;
+
+	check_begin("new keys in the middle");
+	server_init(&s, list, 1);
+	client_init(&c, &s.loop, TLS1_3_VERSION);
+	meet(&s, &c, NULL, NULL);
+	check_true(client_shake(&c));
+	for (i = 0; i < 5; i++) {
+		check_int(SSL_key_update(c.ssl, i % 2 == 0 ?
+		    SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED),
+		    1);
+		check_str(client_ask(&c, "hello\r\n"), "ok hello\r\n");
+	}
+	for (i = 0; i < 20; i++)
+		conn_write(&s.end.c, span_make(block, sizeof(block)));
+	loop_run_once(&s.loop, 1);
+	check_true(conn_unsent(&s.end.c) > 0);
+	check_int(SSL_key_update(c.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+	check_int(SSL_write(c.ssl, "more\r\n", 6), 6);
+	while (got < 20 * sizeof(block) + 9 && clock_boot_ms() < until) {
+		if ((n = SSL_read(c.ssl, block, sizeof(block))) > 0)
+			got += (size_t)n;
+		else if (!client_again(&c, n))
+			break;
+	}
+	check_int(got, 20 * sizeof(block) + 9);
+	check_mem(block + n - 9, 9, "ok more\r\n", 9);
+	client_clear(&c);
+	server_clear(&s);
+}
+
+/* What the client says comes octet by octet. */
+static void
+test_octets(int version, const char *what)
+{
+	const struct cert *list[] = { &certs[KEY_P256] };
+	struct server s;
+	struct client c;
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+	int64_t until = clock_boot_ms() + PATIENCE_MS;
+	char octet, block[4096];
+	ssize_t n;
+
+	check_begin(what);
+	server_init(&s, list, 1);
+	client_init(&c, &s.loop, version);
+	meet(&s, &c, NULL, NULL);
+	SSL_set_bio(c.ssl, in, out);
+	while (s.end.log.len == 0 && !s.end.ended && clock_boot_ms() < until) {
+		SSL_do_handshake(c.ssl);
+		if (BIO_read(out, &octet, 1) == 1)
+			check_int(write(c.fd, &octet, 1), 1);
+		loop_run_once(&s.loop, 0);
+		n = read(c.fd, block, sizeof(block));
+		if (n > 0)
+			BIO_write(in, block, (int)n);
+		if (s.end.secured && BIO_pending(out) == 0 &&
+		    s.end.log.len == 0)
+			SSL_write(c.ssl, "hello\r\n", 7);
+	}
+	check_true(s.end.secured);
+	check_true(span_prefix(buf_span(&s.end.log), "[hello]"));
+	client_clear(&c);
+	server_clear(&s);
+}
+
 static void
 test_rubbish(void)
 {
@@ -470,6 +585,10 @@ main(void)
 	test_bindings(TLS1_2_VERSION, KEY_P256, "bindings of TLS 1.2");
 	test_bindings(TLS1_3_VERSION, KEY_RSA, "bindings of TLS 1.3");
 	test_renegotiation();
+	test_schemes();
+	test_key_update();
+	test_octets(TLS1_2_VERSION, "octet by octet, TLS 1.2");
+	test_octets(TLS1_3_VERSION, "octet by octet, TLS 1.3");
 	test_rubbish();
 	return check_end();
 }

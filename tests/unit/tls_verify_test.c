@@ -4,6 +4,8 @@
  */
 #include "tests/unit/tls_play.h"
 
+#include "lib/net/tls_in.h"
+
 static struct {
 	struct loop loop;
 	struct speaker server, client;
@@ -323,7 +325,15 @@ test_own(void)
 	check_begin("a certificate of ours");
 	meet(&w);
 	check_true(t.b.secured);
+	check_str(t.a.info.version, "TLSv1.3");
 	check_str(t.a.info.peer, "us@example.org");
+	check_begin("and in TLS 1.2, where the whole handshake is signed");
+	SSL_CTX_set_max_proto_version(t.client.tls->client, TLS1_2_VERSION);
+	meet(&w);
+	check_true(t.b.secured);
+	check_str(t.a.info.version, "TLSv1.2");
+	check_str(t.a.info.peer, "us@example.org");
+	SSL_CTX_set_max_proto_version(t.client.tls->client, 0);
 	check_begin("none is shown unless it is wished");
 	w.certificate = NULL;
 	meet(&w);
