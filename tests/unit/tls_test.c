@@ -408,7 +408,10 @@ test_renegotiation(void)
 static void
 test_schemes(void)
 {
-	static const struct { const char *sigalgs; int key, version; } cases[] = {
+	static const struct {
+		const char *sigalgs;
+		int key, version;
+	} cases[] = {
 		{ "RSA+SHA256", KEY_RSA, TLS1_2_VERSION },
 		{ "RSA+SHA384", KEY_RSA, TLS1_2_VERSION },
 		{ "RSA+SHA512", KEY_RSA, TLS1_2_VERSION },
