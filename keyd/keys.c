@@ -73,22 +73,26 @@ file_free(struct key_file *f)
 static int
 file_read(int fd, struct buf *out, char *why, size_t size)
 {
-	ssize_t n;
+	ssize_t n = 1;
+	size_t room;
 	char *p;
 
-	while ((p = buf_reserve(out, 1)) != NULL) {
-		n = pread(fd, p, out->max - out->len, (off_t)out->len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
+	while (n != 0 && (room = out->max - out->len) > 0) {
+		/* All of it at once: a buffer that grows leaves copies. */
+		if ((p = buf_reserve(out, room)) == NULL)
 			break;
-		buf_grow(out, (size_t)n);
+		n = pread(fd, p, room, (off_t)out->len);
+		if (n == -1 && errno != EINTR) {
+			snprintf(why, size, "%s", strerror(errno));
+			return -1;
+		}
+		if (n > 0)
+			buf_grow(out, (size_t)n);
 	}
-	if (p == NULL)
-		snprintf(why, size, "longer than %d octets", KEY_FILE_MAX);
-	else if (n == -1)
-		snprintf(why, size, "%s", strerror(errno));
-	return p == NULL || n == -1 ? -1 : 0;
+	if (out->len <= KEY_FILE_MAX)
+		return 0;
+	snprintf(why, size, "longer than %d octets", KEY_FILE_MAX);
+	return -1;
 }
 
 void
@@ -99,9 +103,7 @@ keys_file(struct keys *k, const char *path, int fd)
 	struct key *key = NULL;
 	char why[256] = "";
 
-	/* All its room at once: a buffer that grows leaves copies behind. */
-	if (buf_reserve(&text, KEY_FILE_MAX) != NULL &&
-	    file_read(fd, &text, why, sizeof(why)) == 0)
+	if (file_read(fd, &text, why, sizeof(why)) == 0)
 		key = key_parse(buf_span(&text), why, sizeof(why));
 	buf_wipe(&text);
 	if (key == NULL) {
