@@ -224,6 +224,9 @@ secure_failed(struct session *s, enum conn_end how, const char *error)
 	const char *why = must_encrypt(s);
 	const char *what = how == CONN_TLS ? conn_tls_error(&s->conn) : error;
 
+	/* perhaps it was our own part that failed: keyd, or the file */
+	if (why == NULL && s->hop.certificate[0] != '\0')
+		why = "this route shows a certificate";
 	if (why != NULL) {
 		snprintf(text, sizeof(text), "cannot encrypt (%s)", what);
 		next_host(s, "4.7.5", text, why);

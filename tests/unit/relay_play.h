@@ -20,7 +20,8 @@
 #define HOSTS 3
 
 /* One rule: the command begins with it, then this is answered. "!" closes,
- * "" says nothing, "~TEXT" says it and closes. NULL ends. */
+ * "" says nothing, "~TEXT" says it and closes, "*TEXT" says it and speaks TLS.
+ * NULL ends. */
 struct rule { const char *begin, *answer; };
 
 struct script {
@@ -30,8 +31,8 @@ struct script {
 	struct rule rules[6];
 };
 
-struct client {
-	struct client *next;
+struct visit {
+	struct visit *next;
 	struct host *host;
 	struct conn conn;
 	bool text;
@@ -50,46 +51,55 @@ struct host {
 static struct {
 	struct relay r;
 	struct conf conf;
-	struct conf_route routes[3];
+	struct conf_route routes[8];
 	struct loop *loop;
 	struct channel queued, resolver;
 	struct host hosts[HOSTS];
 	uint16_t port;
 	struct buf told;          /* "number outcome enhanced" per line */
 	struct buf text;          /* the last reply text and host */
-	struct buf tls;           /* and how it went there */
+	struct buf level;         /* and how it went there */
 	unsigned done, reported, expect_done;
 	uint32_t next_job;
 	bool mad;                 /* hosts answer at random now and then */
 	const char *route;        /* what the resolver says: "123", or "!5" */
+	const char *dane;         /* of each host, "013", or NULL: nothing */
+	struct span tlsa;         /* the record of those that have one */
+	struct tls *tls;          /* of the hosts */
+	const struct conf_listen *listen;
 } t = { .told = BUF_INIT(65536), .text = BUF_INIT(8192),
-	.tls = BUF_INIT(IPC_TLS_MAX), .route = "1" };
+	.level = BUF_INIT(IPC_TLS_MAX), .route = "1" };
 
 /* -- hosts -----------------------------------------------------------------*/
 
 static void
-client_reap(void *arg)
+visit_reap(void *arg)
 {
 	free(arg);
 }
 
 static void
-client_close(struct client *c)
+visit_close(struct visit *c)
 {
 	conn_close(&c->conn);
 	loop_defer(t.loop, &c->reap);
 }
 
 static void
-say(struct client *c, const char *what)
+say(struct visit *c, const char *what)
 {
 	if (*what == '!') {
-		client_close(c);
+		visit_close(c);
 		return;
 	}
 	if (*what == '~') {
 		conn_writef(&c->conn, "%s\r\n", what + 1);
 		conn_finish(&c->conn, 1);
+		return;
+	}
+	if (*what == '*') {
+		conn_writef(&c->conn, "%s\r\n", what + 1);
+		conn_tls_accept(&c->conn, t.tls, t.listen, NULL);
 		return;
 	}
 	if (*what != '\0')
@@ -115,7 +125,7 @@ babble(const char *sane)
 }
 
 static void
-on_text_line(struct client *c, struct span line)
+on_text_line(struct visit *c, struct span line)
 {
 	struct host *h = c->host;
 	const struct rule *rule;
@@ -134,9 +144,9 @@ on_text_line(struct client *c, struct span line)
 }
 
 static void
-on_client_line(void *arg, struct span line, enum conn_eol eol)
+on_visit_line(void *arg, struct span line, enum conn_eol eol)
 {
-	struct client *c = arg;
+	struct visit *c = arg;
 	struct host *h = c->host;
 	const struct rule *rule;
 	const char *answer = "250 2.0.0 ok";
@@ -166,34 +176,43 @@ on_client_line(void *arg, struct span line, enum conn_eol eol)
 }
 
 static void
-on_client_long(void *arg)
+on_visit_long(void *arg)
 {
 	(void)arg;
 	check_true(false);
 }
 
 static void
-on_client_ended(void *arg, enum conn_end how)
+on_visit_ended(void *arg, enum conn_end how)
 {
 	(void)how;
-	client_close(arg);
+	visit_close(arg);
 }
 
-static const struct conn_ops client_ops = {
-	.line = on_client_line,
-	.line_long = on_client_long,
-	.ended = on_client_ended,
+static void
+on_visit_secured(void *arg)
+{
+	struct visit *c = arg;
+
+	buf_add_str(&c->host->heard, "TLS|");
+}
+
+static const struct conn_ops visit_ops = {
+	.line = on_visit_line,
+	.line_long = on_visit_long,
+	.ended = on_visit_ended,
+	.secured = on_visit_secured,
 };
 
 static void
-client_open(struct host *h, int fd)
+visit_open(struct host *h, int fd)
 {
-	struct client *c = xcalloc(1, sizeof(*c));
+	struct visit *c = xcalloc(1, sizeof(*c));
 
 	h->connections++;
 	c->host = h;
-	defer_init(&c->reap, client_reap, c);
-	conn_open(&c->conn, t.loop, fd, &client_ops, c, 4096);
+	defer_init(&c->reap, visit_reap, c);
+	conn_open(&c->conn, t.loop, fd, &visit_ops, c, 4096);
 	say(c, t.mad ? babble(h->script->greeting) : h->script->greeting);
 }
 
@@ -209,7 +228,7 @@ on_accept(void *arg, unsigned what)
 	if (h->script == NULL)
 		close(fd);
 	else
-		client_open(h, fd);
+		visit_open(h, fd);
 }
 
 /* All on one port, as MX hosts are. */
@@ -255,8 +274,8 @@ told(struct ipc_reader *rd)
 	buf_addf(&t.told, "%u %u %.*s|", number, outcome, SPAN_ARG(enhanced));
 	buf_reset(&t.text);
 	buf_addf(&t.text, "%.*s @%.*s", SPAN_ARG(text), SPAN_ARG(host));
-	buf_reset(&t.tls);
-	buf_add_span(&t.tls, tls);
+	buf_reset(&t.level);
+	buf_add_span(&t.level, tls);
 }
 
 static int
@@ -305,6 +324,7 @@ on_route_ask(void *arg, struct ipc_msg *m)
 	    IPC_ROUTE_ANSWER);
 	const char *p;
 	char name[20];
+	uint8_t dane;
 
 	(void)arg;
 	ipc_put_u8(&w, *t.route == '!' ? (uint8_t)(t.route[1] - '0') : DNS_OK);
@@ -315,9 +335,13 @@ on_route_ask(void *arg, struct ipc_msg *m)
 		snprintf(name, sizeof(name), "mx%c.test", *p);
 		ipc_put_str(&w, name);
 		ipc_put_u16(&w, (uint16_t)(p - t.route));
-		ipc_put_u8(&w, DANE_NONE);
-		ipc_put_str(&w, "");
-		ipc_put_u8(&w, 0);
+		dane = t.dane == NULL ? DANE_NONE :
+		    (uint8_t)(t.dane[p - t.route] - '0');
+		ipc_put_u8(&w, dane);
+		ipc_put_str(&w, dane == DANE_USABLE ? name : "");
+		ipc_put_u8(&w, dane == DANE_USABLE);
+		if (dane == DANE_USABLE)
+			ipc_put_span(&w, t.tlsa);
 	}
 	ipc_put_u16(&w, *t.route == '!' ? 0 : (uint16_t)strlen(t.route));
 	for (p = t.route; *p != '\0' && *t.route != '!'; p++) {
@@ -358,6 +382,142 @@ wire(struct channel *ours, enum role role)
 	channel_open(theirs, fds[1]);
 	if (role == ROLE_QUEUED)
 		job_up(&t.r, theirs);
+}
+
+/* -- one job ---------------------------------------------------------------*/
+
+struct letter {
+	const char *from, *to[4], *text, *envid;
+	uint32_t flags, route;
+	uint8_t notify;
+	int big; /* a descriptor, or 0 */
+};
+
+static inline void
+job_put(const struct letter *l)
+{
+	uint32_t job = ++t.next_job;
+	struct ipc_writer w = ipc_begin(&t.queued, IPC_JOB_BEGIN, 0, job);
+	uint16_t n = 0, i;
+
+	while (n < 4 && l->to[n] != NULL)
+		n++;
+	ipc_put_u64(&w, 1000 + job);
+	ipc_put_u8(&w, FINAL_REMOTE);
+	ipc_put_u32(&w, l->flags);
+	ipc_put_u64(&w, 0);
+	ipc_put_u64(&w, 0);
+	ipc_put_u16(&w, 1);
+	ipc_put_str(&w, l->from);
+	ipc_put_str(&w, l->to[0]);
+	ipc_put_str(&w, "");
+	ipc_put_str(&w, "dest.test");
+	ipc_put_str(&w, "");
+	ipc_put_str(&w, "0123456789");
+	ipc_put_str(&w, l->envid != NULL ? l->envid : "");
+	ipc_put_u32(&w, l->route);
+	ipc_put_u16(&w, n);
+	ipc_end(&w);
+	for (i = 0; i < n; i++) {
+		w = ipc_begin(&t.queued, IPC_JOB_RCPT, 0, job);
+		ipc_put_u32(&w, i + 1u);
+		ipc_put_str(&w, l->to[i]);
+		ipc_put_u8(&w, l->notify);
+		ipc_put_str(&w, l->notify != 0 ? "rfc822;a+b@c.test" : "");
+		ipc_end(&w);
+	}
+	if (l->big != 0) {
+		w = ipc_begin(&t.queued, IPC_JOB_BIG, 0, job);
+		ipc_put_fd(&w, l->big);
+		ipc_end(&w);
+	} else {
+		w = ipc_begin(&t.queued, IPC_JOB_BODY, 0, job);
+		ipc_put_octets(&w, span_str(l->text));
+		ipc_end(&w);
+	}
+	w = ipc_begin(&t.queued, IPC_JOB_END, 0, job);
+	ipc_end(&w);
+	t.expect_done++;
+}
+
+static inline void
+run_until_done(void)
+{
+	unsigned i;
+
+	for (i = 0; i < 3000 && t.done < t.expect_done; i++)
+		loop_run_once(t.loop, 10);
+	check_int(t.done, t.expect_done);
+}
+
+static inline void
+forget(void)
+{
+	unsigned i;
+
+	buf_reset(&t.told);
+	for (i = 0; i < HOSTS; i++) {
+		t.hosts[i].script = NULL;
+		t.hosts[i].connections = 0;
+		buf_reset(&t.hosts[i].heard);
+		buf_reset(&t.hosts[i].got);
+	}
+	t.route = "1";
+	t.r.ndead = 0;
+}
+
+/* Connections that the last case left are not for the next one. */
+static inline void
+drop_idle(void)
+{
+	struct session *s, *next;
+	unsigned i;
+
+	for (s = t.r.sessions; s != NULL; s = next) {
+		next = s->next;
+		session_close(s);
+	}
+	for (i = 0; i < 5; i++)
+		loop_run_once(t.loop, 2);
+	check_int(t.r.njobs, 0);
+	check_int(t.r.nsessions, 0);
+}
+
+/* -- relay itself ----------------------------------------------------------*/
+
+static inline void
+play_start(const char *name, const struct relay_times *times)
+{
+	static char host[] = "me.test";
+
+	log_init(name);
+	relay_init(&t.r);
+	t.r.times = times;
+	t.r.daemon.spec = &spec;
+	t.r.daemon.arg = &t.r;
+	t.r.daemon.conf = &t.conf;
+	t.loop = &t.r.daemon.loop;
+	loop_init(t.loop);
+	hosts_open();
+	t.conf.host = host;
+	t.conf.allow_loopback = true;
+	t.conf.mx_port = t.port;
+	t.conf.relay = (struct conf_relay){ .connections = 20, .workers = 1,
+		.limit = 50 };
+	channel_init(&t.queued, t.loop, ROLE_QUEUED, ROLE_RELAY, queued_side,
+	    NULL);
+	channel_init(&t.resolver, t.loop, ROLE_RESOLVER, ROLE_RELAY,
+	    resolver_side, NULL);
+	wire(&t.queued, ROLE_QUEUED);
+	wire(&t.resolver, ROLE_RESOLVER);
+}
+
+/* The first n of t.routes are what there is. */
+static inline void
+play_routes(size_t n)
+{
+	t.conf.routes = t.routes;
+	t.conf.nroutes = n;
 }
 
 #endif /* TESTS_UNIT_RELAY_PLAY_H */

@@ -7,107 +7,8 @@
  */
 #include "tests/unit/relay_play.h"
 
-/* -- one job ---------------------------------------------------------------*/
-
 #define L .greeting = "220 lmtp"
 #define NOBODY { .greeting = NULL }
-
-struct letter {
-	const char *from, *to[4], *text, *envid;
-	uint32_t flags, route;
-	uint8_t notify;
-	int big; /* a descriptor, or 0 */
-};
-
-static void
-job_put(const struct letter *l)
-{
-	uint32_t job = ++t.next_job;
-	struct ipc_writer w = ipc_begin(&t.queued, IPC_JOB_BEGIN, 0, job);
-	uint16_t n = 0, i;
-
-	while (n < 4 && l->to[n] != NULL)
-		n++;
-	ipc_put_u64(&w, 1000 + job);
-	ipc_put_u8(&w, FINAL_REMOTE);
-	ipc_put_u32(&w, l->flags);
-	ipc_put_u64(&w, 0);
-	ipc_put_u64(&w, 0);
-	ipc_put_u16(&w, 1);
-	ipc_put_str(&w, l->from);
-	ipc_put_str(&w, l->to[0]);
-	ipc_put_str(&w, "");
-	ipc_put_str(&w, "dest.test");
-	ipc_put_str(&w, "");
-	ipc_put_str(&w, "0123456789");
-	ipc_put_str(&w, l->envid != NULL ? l->envid : "");
-	ipc_put_u32(&w, l->route);
-	ipc_put_u16(&w, n);
-	ipc_end(&w);
-	for (i = 0; i < n; i++) {
-		w = ipc_begin(&t.queued, IPC_JOB_RCPT, 0, job);
-		ipc_put_u32(&w, i + 1u);
-		ipc_put_str(&w, l->to[i]);
-		ipc_put_u8(&w, l->notify);
-		ipc_put_str(&w, l->notify != 0 ? "rfc822;a+b@c.test" : "");
-		ipc_end(&w);
-	}
-	if (l->big != 0) {
-		w = ipc_begin(&t.queued, IPC_JOB_BIG, 0, job);
-		ipc_put_fd(&w, l->big);
-		ipc_end(&w);
-	} else {
-		w = ipc_begin(&t.queued, IPC_JOB_BODY, 0, job);
-		ipc_put_octets(&w, span_str(l->text));
-		ipc_end(&w);
-	}
-	w = ipc_begin(&t.queued, IPC_JOB_END, 0, job);
-	ipc_end(&w);
-	t.expect_done++;
-}
-
-static void
-run_until_done(void)
-{
-	unsigned i;
-
-	for (i = 0; i < 3000 && t.done < t.expect_done; i++)
-		loop_run_once(t.loop, 10);
-	check_int(t.done, t.expect_done);
-}
-
-static void
-forget(void)
-{
-	unsigned i;
-
-	buf_reset(&t.told);
-	for (i = 0; i < HOSTS; i++) {
-		t.hosts[i].script = NULL;
-		t.hosts[i].connections = 0;
-		buf_reset(&t.hosts[i].heard);
-		buf_reset(&t.hosts[i].got);
-	}
-	t.route = "1";
-	t.r.ndead = 0;
-}
-
-/* Connections that the last case left are not for the next one. */
-static void
-drop_idle(void)
-{
-	struct session *s, *next;
-	unsigned i;
-
-	for (s = t.r.sessions; s != NULL; s = next) {
-		next = s->next;
-		session_close(s);
-	}
-	for (i = 0; i < 5; i++)
-		loop_run_once(t.loop, 2);
-	check_int(t.r.njobs, 0);
-	check_int(t.r.nsessions, 0);
-}
 
 #define ONE(a) .from = "me@here.test", .to = { a }, .text = "Hi: 1\r\n\r\nx\r\n"
 
@@ -596,35 +497,15 @@ main(void)
 	static const struct relay_times times = { .connect = 2, .greeting = 1,
 		.command = 1, .data = 1, .block = 1, .dot = 1, .idle = 1,
 		.quit = 1, .attempt = 3 };
-	static char host[] = "me.test", hub[] = "hub.test";
+	static char hub[] = "hub.test";
 
-	log_init("relay_session_test");
-	relay_init(&t.r);
-	t.r.times = &times;
-	t.r.daemon.spec = &spec;
-	t.r.daemon.arg = &t.r;
-	t.r.daemon.conf = &t.conf;
-	t.loop = &t.r.daemon.loop;
-	loop_init(t.loop);
-	hosts_open();
-	t.conf.host = host;
-	t.conf.allow_loopback = true;
-	t.conf.mx_port = t.port;
-	t.conf.relay = (struct conf_relay){ .connections = 20, .workers = 1,
-		.limit = 50 };
+	play_start("relay_session_test", &times);
 	t.routes[0] = (struct conf_route){ .via = VIA_SMARTHOST, .host = hub,
 		.port = t.port, .ipv6 = true };
 	t.routes[1] = (struct conf_route){ .via = VIA_LMTP, .host = hub,
 		.port = t.port, .ipv6 = true };
 	t.routes[2] = (struct conf_route){ .via = VIA_REFUSE };
-	t.conf.routes = t.routes;
-	t.conf.nroutes = 3;
-	channel_init(&t.queued, t.loop, ROLE_QUEUED, ROLE_RELAY, queued_side,
-	    NULL);
-	channel_init(&t.resolver, t.loop, ROLE_RESOLVER, ROLE_RELAY,
-	    resolver_side, NULL);
-	wire(&t.queued, ROLE_QUEUED);
-	wire(&t.resolver, ROLE_RESOLVER);
+	play_routes(3);
 	test_cases();
 	test_reuse();
 	test_big();
