@@ -15,7 +15,7 @@
 #include "lib/mem.h"
 
 #define CONNECT_MS 10000
-#define IN_MAX     65536 /* lines that are not complete yet; theirs end at 8192 */
+#define IN_MAX     65536 /* of a line that is not complete; theirs have 8192 */
 #define OUT_MAX    (1024u * 1024)
 #define LINE_ROOM  4096  /* a name, a password, both in base64, and words */
 #define VERSION_MAJOR 1

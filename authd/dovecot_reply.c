@@ -1,6 +1,6 @@
 /*
- * authd/dovecot_reply.c - lines of Dovecot's auth protocol, version 1: words with
- * tabs between. It is a program of this host, and read like a stranger.
+ * authd/dovecot_reply.c - lines of Dovecot's auth protocol, version 1: words
+ * with tabs between. It is a program of this host, and read like a stranger.
  */
 #include "authd/outside.h"
 
@@ -20,7 +20,10 @@ says_temp(struct span rest)
 int
 dovecot_reply_parse(struct span line, struct dovecot_reply *out)
 {
-	static const struct { const char *word; int kind; } kinds[] = {
+	static const struct {
+		const char *word;
+		enum dovecot_kind kind;
+	} kinds[] = {
 		{ "VERSION", DOVECOT_VERSION },
 		{ "OK",      DOVECOT_OK },
 		{ "FAIL",    DOVECOT_FAIL },

@@ -116,7 +116,7 @@ on_pw_check(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
-/* What is asked next has numbers of its own: those who asked before are gone. */
+/* What is asked next has numbers of its own: who asked before has gone. */
 static void
 on_authd_down(void *arg, struct channel *ch)
 {

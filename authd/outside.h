@@ -64,9 +64,10 @@ void dovecot_late(struct question *q);
 void dovecot_keep(struct outside *o, const struct conf *conf);
 
 /* One line from Dovecot's auth socket, without its end. */
+enum dovecot_kind { DOVECOT_OTHER, DOVECOT_VERSION, DOVECOT_DONE, DOVECOT_OK,
+	DOVECOT_FAIL, DOVECOT_CONT };
 struct dovecot_reply {
-	enum { DOVECOT_OTHER, DOVECOT_VERSION, DOVECOT_DONE, DOVECOT_OK,
-		DOVECOT_FAIL, DOVECOT_CONT } kind;
+	enum dovecot_kind kind;
 	uint32_t id;           /* OK, FAIL, CONT; VERSION: the major number */
 	bool temp;             /* FAIL: not the password's fault */
 };

@@ -1,8 +1,8 @@
 /*
  * authd/password.c - is this the password? In authd -w. Whether an account is
  * missing, locked, or has another password shows neither in the answer nor in
- * the time that it took: a name that nobody has is taken for some account of the
- * same file, always the same, and its passwords are tried.
+ * the time that it took: a name that nobody has is taken for some account of
+ * the same file, always the same, and its passwords are tried.
  */
 #include <errno.h>
 #include <openssl/crypto.h>

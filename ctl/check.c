@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "ctl/ctl.h"
 #include "lib/log.h"
 #include "lib/mail/aliases.h"
@@ -194,29 +195,40 @@ check_tls(struct report *r, struct conf *c)
 		check_certificates(r, c->relay.ca, &ca_kind);
 }
 
+/* A service that is not there is what "other" says. */
+static void
+check_pam(struct report *r, const char *service)
+{
+#ifdef HAVE_PAM
+	const char *test = r->ctl->test_dir;
+	char path[2][1200];
+	struct stat st;
+
+	snprintf(path[0], sizeof(path[0]), "%s/pam.d/%s",
+	    test == NULL ? "/etc" : test, service);
+	snprintf(path[1], sizeof(path[1]), "/usr/lib/pam.d/%s", service);
+	if (stat(path[0], &st) == -1 && stat(path[1], &st) == -1)
+		report_line(r, path[0], 0, 0, "there is no such PAM service: "
+		    "what \"other\" says would hold");
+#else
+	(void)service;
+	report_line(r, r->ctl->conf, 0, 0, "passwords pam: this barid was "
+	    "built without PAM");
+#endif
+}
+
 /* Who else is asked for passwords must be there to be asked. */
 static void
 check_passwords(struct report *r, const struct conf_users *u)
 {
-	static const char *const dirs[] = { "/etc/pam.d", "/usr/lib/pam.d" };
-	char path[200];
 	struct stat st;
-	size_t i;
 
 	if (u->dovecot != NULL && (stat(u->dovecot, &st) == -1 ||
 	    !S_ISSOCK(st.st_mode)))
 		report_line(r, u->dovecot, 0, 0, "there is no socket: does "
 		    "Dovecot run, and does it have this one?");
-	for (i = 0; u->pam != NULL && i < nitems(dirs); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dirs[i], u->pam);
-		if (stat(path, &st) == 0)
-			return;
-	}
-	if (u->pam == NULL)
-		return;
-	snprintf(path, sizeof(path), "%s/%s", dirs[0], u->pam);
-	report_line(r, path, 0, 0, "there is no such PAM service: what "
-	    "\"other\" says would hold");
+	if (u->pam != NULL)
+		check_pam(r, u->pam);
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
- * ctl/user.c - barid user: accounts of users files. Which file an address belongs
- * to is read from the configuration; passwords are never taken from arguments,
+ * ctl/user.c - barid user: accounts of users files. Which file an address
+ * belongs to is read from the configuration; passwords are never taken from arguments,
  * which every user of the host can see.
  */
 #include <errno.h>
@@ -404,7 +404,7 @@ add_flag(struct buf *b, size_t *n, const char *flag, const char *value)
 	(void)buf_addf(b, "%s%s%s", (*n)++ == 0 ? " : " : ", ", flag, value);
 }
 
-/* A line without a password yet: none is ever in the file before the line is. */
+/* A line without a password yet. */
 static int
 new_line(const struct user_at *at, struct buf *b)
 {

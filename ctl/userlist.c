@@ -17,7 +17,7 @@
 struct listing {
 	const struct ctl *ctl;
 	const char *path;
-	char only[ADDR_TEXT + ADDR_DOMAIN_TEXT]; /* "": all; a domain with its @ */
+	char only[ADDR_TEXT + ADDR_DOMAIN_TEXT]; /* "": all; or @domain */
 	size_t shown, bad;
 };
 

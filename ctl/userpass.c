@@ -1,6 +1,6 @@
 /*
- * ctl/userpass.c - passwords on their way into a users file: typed twice without
- * an echo, read as one line, or made up; and what is kept of them.
+ * ctl/userpass.c - passwords on their way into a users file: typed twice
+ * without an echo, read as one line, or made up; and what is kept of them.
  */
 #include <crypt.h>
 #include <readpassphrase.h>

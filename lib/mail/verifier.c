@@ -1,6 +1,6 @@
 /*
  * lib/mail/verifier.c - SCRAM-SHA-256 verifiers: text, making, proving. Used by
- * authd -w, which alone has those of users, and by barid user, which makes them.
+ * authd -w, which alone has those of users, and barid user, which makes them.
  */
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -79,8 +79,8 @@ verifier_parse(struct span s, struct verifier *out)
 	    n < VERIFIER_ITERATIONS_MIN)
 		return -1;
 	len = base64_decode(salt, out->salt, sizeof(out->salt));
-	if (len < (ssize_t)VERIFIER_SALT_MIN || !key_parse(stored, out->stored) ||
-	    !key_parse(server, out->server))
+	if (len < (ssize_t)VERIFIER_SALT_MIN ||
+	    !key_parse(stored, out->stored) || !key_parse(server, out->server))
 		return -1;
 	out->nsalt = (size_t)len;
 	out->iterations = (uint32_t)n;
