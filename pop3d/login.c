@@ -122,6 +122,10 @@ login_end(struct login *c, const char *text)
 {
 	if (c->state == L_CLOSING)
 		return;
+	if (c->state == L_TLS) { /* halfway to where words could be said */
+		login_close(c);
+		return;
+	}
 	if (text != NULL)
 		login_reply(c, "%s", text);
 	auth_cancel(c);
