@@ -102,7 +102,7 @@ session_enter(struct session *s, enum session_state to)
 		    states[state_index(s->state)].name);
 	s->state = to;
 	s->progress = 0;
-	if (to & (S_TLS | S_NEW | S_GREETED)) {
+	if (to & (S_TLS | S_NEW | S_GREETED | S_AUTH)) {
 		s->active_ms = clock_boot_ms();
 		idle_enter(s);
 	} else

@@ -496,6 +496,36 @@ many_authors(void)
 	check_str(letter(&fake.submission, FROM, text, 9999), "550");
 }
 
+/* Who stops in the middle of a login or a handshake makes room for others. */
+static void
+crowded(void)
+{
+	struct conf_listen one = *fake.submission.conf;
+	int i, first;
+
+	one.connections = 1;
+	for (i = 0; i < 2; i++) {
+		check_begin(i == 0 ? "idle in a login" : "in a handshake");
+		fake.submission.conf = &one;
+		fake_connect(&fake.submission);
+		fake_secure();
+		fake_send(span_str(HELLO "AUTH LOGIN\r\n"), 9999);
+		if (i == 1) {
+			fake_send(span_str("*\r\n"), 9999);
+			session_enter(fake.d.sessions, S_TLS);
+		}
+		fake.d.sessions->active_ms -= SMTP_IDLE_MS;
+		first = fake.client;
+		fake_connect(&fake.submission);
+		check_true(said("220 "));
+		close(first);
+		fake_settle();
+		check_int(fake.d.nsessions, 1);
+		fake_hangup();
+	}
+	fake.submission.conf = &fake.conf->listens[1];
+}
+
 /* A worker that ends: whoever logs in just then is told to come again. */
 static void
 draining(void)
@@ -539,6 +569,7 @@ main(void)
 	any_sender();
 	late_answers();
 	many_authors();
+	crowded();
 	draining();
 	return check_end();
 }
