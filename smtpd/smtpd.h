@@ -46,7 +46,7 @@
 #define SMTP_DATA_BLOCK      16384    /* ... which for us is so many octets */
 #define SMTP_ANSWER_S        540      /* a client waits 10 minutes for 250 */
 #define SMTP_ASK_MS          30000    /* authd about an address */
-#define SMTP_AUTH_MS         60000    /* authd: a queue of slow hashes */
+#define SMTP_AUTH_MS         90000    /* authd: slow hashes, guessers wait */
 #define SMTP_FINISH_S        5        /* for the last reply to leave */
 
 /* When a listener is full, who has said nothing for so long makes room. */
