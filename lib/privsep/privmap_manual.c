@@ -27,8 +27,7 @@ files_text(enum role_files files)
 		[FILES_LOCKS] = "its root folder: makes and removes files",
 		[FILES_LOOK] = "reads what its uid may, writes none",
 		[FILES_BOX] = "one mailbox's folder and index",
-		[FILES_OWN] = "what its uid may; runs none, makes no special "
-		    "ones",
+		[FILES_OWN] = "what its uid may, but to run or make odd ones",
 		[FILES_FREE] = "no Landlock" };
 
 	return words[files];

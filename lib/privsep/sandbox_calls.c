@@ -7,6 +7,7 @@
 #include "lib/privsep/sandbox_calls.h"
 
 #include <asm/ioctls.h>
+#include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
@@ -90,7 +91,9 @@ const struct call_row sandbox_calls[] = {
 	IF(BASE, fcntl, ARG(1, F_OFD_SETLKW)),
 	IF(BASE, fcntl, ARG(1, F_OFD_GETLK)), YES(BASE, fcntl64),
 	/* isatty, at stdio's first use of a descriptor */
-	IF(BASE, ioctl, ARG(1, TCGETS)), IF(BASE, ioctl, ARG(1, FIONREAD)),
+	IF(BASE, ioctl, ARG(1, TCGETS)), IF(BASE, ioctl, ARG(1, TCGETS2)),
+	IF(BASE, ioctl, ARG(1, TIOCGWINSZ)), /* musl asks for that */
+	IF(BASE, ioctl, ARG(1, FIONREAD)),
 	IF(BASE, ioctl, ARG(1, FIONBIO)),
 
 	/* -- waiting and time -------------------------------------------------- */

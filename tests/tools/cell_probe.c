@@ -508,7 +508,7 @@ attempt_run(const struct attempt *a)
 		snprintf(how, sizeof(how), "ended by signal %d",
 		    WTERMSIG(status));
 	else if (read(said[0], &error, sizeof(error)) == sizeof(error))
-		snprintf(how, sizeof(how), "%s", strerrorname_np(error));
+		snprintf(how, sizeof(how), "%s", strerror(error));
 	else
 		snprintf(how, sizeof(how), "status %d", WEXITSTATUS(status));
 	close(said[0]);
