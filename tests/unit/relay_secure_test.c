@@ -19,6 +19,8 @@ enum { MAY, REQUIRED, VERIFIED, NEVER, NO_DANE, SHOWS, ROUTES };
 #define TAKEN "1 2 2.0.0|"
 
 static struct speaker server, client;
+static EVP_PKEY *key;
+static struct cert root, host;
 
 static const struct {
 	const char *name;
@@ -136,15 +138,15 @@ test_cases(void)
 static const struct script sealed = { G, TLS, NULL, { GOES } };
 
 static void
-believes(const char *name, uint32_t route, const char *host, const char *told,
+believes(const char *name, uint32_t route, const char *to, const char *told,
     const char *tls)
 {
 	check_begin(name);
 	forget();
 	memset(&t.r.known, 0, sizeof(t.r.known));
 	t.dane = NULL;
-	t.route = host;
-	t.hosts[*host - '1'].script = &sealed;
+	t.route = to;
+	t.hosts[*to - '1'].script = &sealed;
 	job_put(&letters[route]);
 	run_until_done();
 	check_span(buf_span(&t.told), told);
@@ -154,9 +156,9 @@ believes(const char *name, uint32_t route, const char *host, const char *told,
 }
 
 static void
-test_names(const struct cert *root)
+test_names(void)
 {
-	X509 *list[1] = { root->x };
+	X509 *list[1] = { root.x };
 
 	tls_file(client.tls, "/roots.pem", cert_file(list, 1));
 	believes("the host's name", VERIFIED, "1", TAKEN, "TLSv1.3,verified");
@@ -274,10 +276,10 @@ routes_make(void)
 
 /* TLSA 3 1 1 of that key. */
 static struct span
-tlsa_of(EVP_PKEY *key, char out[35])
+tlsa_of(EVP_PKEY *of, char out[35])
 {
 	unsigned char *der = NULL;
-	int n = i2d_PUBKEY(key, &der);
+	int n = i2d_PUBKEY(of, &der);
 
 	memcpy(out, "\3\1\1", 3);
 	EVP_Digest(der, (size_t)n, (unsigned char *)out + 3, NULL,
@@ -295,12 +297,13 @@ main(void)
 	static char name[] = "main", *names[] = { name };
 	static char cert_path[] = "/host.pem", ca_path[] = "/roots.pem";
 	struct conf_listen listen = { .tls = { names, 1 } };
-	EVP_PKEY *key = key_make(KEY_P256);
-	struct cert root = cert_make(key_make(KEY_P256), NULL, NULL, 100);
-	struct cert host = cert_make(key, &root, "DNS:mx1.test", 90);
-	X509 *list[1] = { host.x };
+	X509 *list[1];
 	char tlsa[35];
 
+	key = key_make(KEY_P256);
+	root = cert_make(key_make(KEY_P256), NULL, NULL, 100);
+	host = cert_make(key, &root, "DNS:mx1.test", 90);
+	list[0] = host.x;
 	play_start("relay_secure_test", &times);
 	routes_make();
 	server.blocks[0] = (struct conf_tls){ .name = name,
@@ -315,7 +318,7 @@ main(void)
 	t.r.tls = client.tls;
 	t.tlsa = tlsa_of(key, tlsa);
 	test_cases();
-	test_names(&root);
+	test_names();
 	test_mismatch();
 	test_known();
 	test_keys();
