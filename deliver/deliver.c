@@ -1,7 +1,8 @@
 /*
- * deliver/deliver.c - the front door of three processes: deliver, which hands
+ * deliver/deliver.c - the front door of five processes: deliver, which hands
  * letters to the users' own processes and holds lock files for them; deliver
- * -s, which waits to be forked; and, forked from it, deliver -u.
+ * -s, which waits to be forked; forked from it, deliver -u; likewise deliver -r
+ * and deliver -c, for users' commands.
  */
 #include "deliver/router.h"
 #include "deliver/user.h"

@@ -88,12 +88,12 @@ static const struct role_row rows[ROLE_MAX] = {
 		"dotlocks held for others",
 		.nproc = 0, .calls = CALLS_BASE | CALLS_NAMES | CALLS_DISK | CALLS_LOCKS,
 		.files = FILES_LOCKS, .ports = TCP_NONE, .scoped = true,
-		.gets = "letters under way to local mailboxes, lock files; it can "
-		    "withhold a letter or say that it was delivered, and put "
-		    "letters into any mailbox",
-		.stops = "no network, no program, nothing outside the mail folder; "
-		    "mailboxes are not readable for its user; of commands it "
-		    "can start only those that a .forward or alias names" },
+		.gets = "letters under way to local mailboxes, the INBOXes in the "
+		    "mail folder, which its group may open, and lock files; it "
+		    "can say of a letter that it was delivered",
+		.stops = "no network, no program, nothing outside the mail "
+		    "folder; of commands it can start those alone that a "
+		    ".forward names, or any as the user of a table of aliases" },
 	[ROLE_DFORK] = {
 		"deliver-s", "deliver", "-s", "dfork", NULL, ROOT_HOST,
 		CAPS_SETID, true, 0, FILES_FEW,
