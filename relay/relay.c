@@ -42,16 +42,6 @@ relay_start(void *arg)
 	secure_init(r);
 }
 
-static int
-relay_reload(void *arg, const struct conf *old)
-{
-	struct relay *r = arg;
-
-	(void)old;
-	tls_reload(r->tls, r->daemon.conf);
-	return 0;
-}
-
 static void
 relay_stop(void *arg)
 {
@@ -146,7 +136,7 @@ main(void)
 		.master_handlers = no_handlers,
 		.peers = peers,
 		.start = relay_start,
-		.reload = relay_reload,
+		.reload = secure_reload,
 		.file = secure_file,
 		.stop = relay_stop,
 		.status = relay_status,

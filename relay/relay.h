@@ -253,6 +253,7 @@ void session_close(struct session *s);
 /* secure.c: TLS. Of the program: */
 void secure_file(void *arg, const char *name, int fd);
 void secure_init(struct relay *r);
+int secure_reload(void *arg, const struct conf *old);
 /* secure_may_connect - false: the DNS forbids it, and it goes on elsewhere. */
 bool secure_may_connect(struct session *s);
 /* secure_greeted - EHLO was answered: STARTTLS, the letter, or another host. */

@@ -17,7 +17,8 @@ secure_file(void *arg, const char *name, int fd)
 {
 	struct relay *r = arg;
 
-	if (r->tls == NULL)
+	/* one that a configuration names which is not in force yet */
+	if (r->tls == NULL || r->daemon.next_conf != NULL)
 		early_keep(&r->early, name, fd);
 	else
 		tls_file(r->tls, name, fd);
@@ -37,6 +38,17 @@ secure_init(struct relay *r)
 	r->tls = tls_new(&r->daemon.loop, r->daemon.conf, ROLE_RELAY,
 	    daemon_peer(&r->daemon, ROLE_KEYD, 0));
 	early_take(&r->early, take_early, r);
+}
+
+int
+secure_reload(void *arg, const struct conf *old)
+{
+	struct relay *r = arg;
+
+	(void)old;
+	tls_reload(r->tls, r->daemon.conf);
+	early_take(&r->early, take_early, r);
+	return 0;
 }
 
 /* -- what is wanted ---------------------------------------------------------*/
