@@ -43,6 +43,7 @@ Behaviours (a value in brackets has a default):
     client-ca=FILE  and asks clients for theirs
     strip           does not offer it, whatever cert says
     tls-refuse=TEXT that reply to STARTTLS
+    tls-1.2         nothing newer
     tls-garbage     220, and then no TLS
     tls-extra       one more line behind 220, in clear
 """
@@ -209,6 +210,8 @@ class Session:
 
     def handshake(self):
         ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if "tls-1.2" in self.b:
+            ctx.maximum_version = ssl.TLSVersion.TLSv1_2
         ctx.load_cert_chain(self.b["cert"])
         ctx.sni_callback = lambda sock, name, c: setattr(self, "sni", name)
         if "client-ca" in self.b:
