@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "resolver/dane.h"
 #include "resolver/punycode.h"
 #include "resolver/rdata.h"
 #include "resolver/records.h"
@@ -33,6 +34,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len >= 2)
 		rdata_format((uint16_t)(data[0] << 8 | data[1]),
 		    span_from(in, 2), &out);
+	if (tlsa_usable(in) && len < 4)
+		abort();
 	packet_is_referral(in);
 	if (len > 0)
 		punycode_domain(in, name);
