@@ -76,12 +76,12 @@ root_change(const struct identity *id)
 	setfsuid(id->uid);
 	if (chdir(id->root) == -1)
 		fatal("chdir %s", id->root);
-	setfsuid(0);
-	setfsgid(0);
 	if (chroot(".") == -1)
 		fatal("chroot %s", id->root);
 	if (chdir("/") == -1)
 		fatal("chdir / in %s", id->root);
+	setfsuid(0);
+	setfsgid(0);
 }
 
 /* Nothing that was given up can be taken again (setuid bugs of the 1990s). */
