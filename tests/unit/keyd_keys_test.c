@@ -299,6 +299,43 @@ test_reload(void)
 	play_end(&p);
 }
 
+static bool
+count_warnings(void *arg, const struct event_out *e)
+{
+	unsigned *n = arg;
+
+	*n += e->code == EV_WARNING;
+	return true;
+}
+
+static void
+test_complaints(void)
+{
+	unsigned n = 0;
+	struct play p;
+
+	play_begin(&p, "certificates that have another key");
+	log_attach(count_warnings, &n);
+	keys_complain(&p.keys);
+	check_int(n, 0);
+	used(&p.keys, &p.pop, "main", C);
+	used(&p.keys, &p.relay, "gone", C); /* a block of an old configuration */
+	keys_complain(&p.keys);
+	keys_complain(&p.keys);
+	check_int(n, 1);
+	used(&p.keys, &p.pop, "main", C);
+	keys_complain(&p.keys);
+	check_int(n, 1);
+	used(&p.keys, &p.pop, "main", D);
+	keys_complain(&p.keys);
+	check_int(n, 2);
+	play_file(&p, "/k1", D);
+	keys_complain(&p.keys);
+	check_int(n, 2);
+	log_attach(NULL, NULL);
+	play_end(&p);
+}
+
 static void
 test_bounds(void)
 {
@@ -477,6 +514,7 @@ main(void)
 	test_coming_and_going();
 	test_broken();
 	test_reload();
+	test_complaints();
 	test_bounds();
 	test_questions();
 	test_socket();
