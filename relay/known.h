@@ -1,6 +1,6 @@
 /*
- * relay/known.h - hosts that encrypted lately: such a host gets nothing in clear,
- * for who takes STARTTLS out of its answers is more likely than its owner.
+ * relay/known.h - hosts that encrypted lately: such a host gets nothing in
+ * clear, for who takes STARTTLS out of its answers is hardly its owner.
  */
 #ifndef RELAY_KNOWN_H
 #define RELAY_KNOWN_H

@@ -1,8 +1,8 @@
 /*
- * relay/secure.c - STARTTLS with other hosts: who must encrypt, whom to believe,
- * and what happens when it does not come about. A letter leaves in clear only
- * where nobody promised otherwise: not the route, not the DNS, not the host's
- * own past.
+ * relay/secure.c - STARTTLS with other hosts: who must encrypt, whom to
+ * believe, and what happens when it does not come about. A letter leaves in
+ * clear only where nobody promised otherwise: not the route, not the DNS, not
+ * the host's own past.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * resolver/dane.c - asks for TLSA records at the end of a host's CNAMEs, then at
- * its own name, and judges them. What cannot be had or was forged makes the
+ * resolver/dane.c - asks for TLSA records at the end of a host's CNAMEs, then
+ * at its own name, and judges them. What cannot be had or was forged makes the
  * host wait: to take that for "none" would be what an attacker is after.
  */
 #include "resolver/dane.h"

@@ -1,7 +1,7 @@
 /*
  * tests/unit/relay_secure_test.c - who must encrypt, whom relay believes, and
- * what becomes of a letter when it does not come about. Hosts follow a script, as
- * in relay_session_test; their keys and ours are with a keyd of the test's.
+ * what becomes of a letter when it does not come about. Hosts follow a script,
+ * as in relay_session_test; their keys are with a keyd of the test's.
  */
 #include "tests/unit/tls_play.h"
 
@@ -96,8 +96,8 @@ static const struct {
 	    "1 3 4.7.4|", NULL, "EHLO me.test|", 1 },
 	{ "DANE: forged", MAY, "1", "3", { { G } }, false, "1 3 4.7.5|",
 	    NULL, "", 0 },
-	{ "DANE: forged, the second has none", MAY, "12", "30", { { G }, { G } },
-	    false, TAKEN, "none", "", 0 },
+	{ "DANE: forged, the second has none", MAY, "12", "30",
+	    { { G }, { G } }, false, TAKEN, "none", "", 0 },
 };
 
 static const struct letter letters[ROUTES] = {
