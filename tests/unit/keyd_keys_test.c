@@ -319,7 +319,7 @@ test_complaints(void)
 	keys_complain(&p.keys);
 	check_int(n, 0);
 	used(&p.keys, &p.pop, "main", C);
-	used(&p.keys, &p.relay, "gone", C); /* a block of an old configuration */
+	used(&p.keys, &p.relay, "gone", C); /* of an old configuration */
 	keys_complain(&p.keys);
 	keys_complain(&p.keys);
 	check_int(n, 1);
