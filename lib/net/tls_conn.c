@@ -38,6 +38,12 @@ bio_read(BIO *b, char *to, int size)
 	while (n == -1 && errno == EINTR);
 	if (n == 0)
 		l->eof = true;
+	if (n > 0 && l->server && l->shake != NULL &&
+	    !tls_hello_fits(&l->shake->hello, to, (size_t)n)) {
+		l->shake->refused = "the client's hello is too long";
+		errno = EPROTO;
+		n = -1;
+	}
 	return bio_result(b, n, true);
 }
 
@@ -136,7 +142,8 @@ tls_handshake(struct layer *layer)
 		return shake_done(l);
 	e = SSL_get_error(l->ssl, rv);
 	if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE)
-		return shake_failed(l, tls_explain(l, e, error));
+		return shake_failed(l, l->shake->refused != NULL ?
+		    xstrdup(l->shake->refused) : tls_explain(l, e, error));
 	layer->read_wants_write = e == SSL_ERROR_WANT_WRITE;
 	return LAYER_GOES_ON;
 }

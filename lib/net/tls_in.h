@@ -3,7 +3,8 @@
  * tls_cert.c (certificates from descriptors), tls_offer.c (which of them a
  * client gets), tls_conn.c (one connection), tls_sign.c (the way to keyd),
  * tls_provider.c (keys that sign that way), tls_ticket.c (sessions to be
- * resumed), tls_verify.c (whom to believe), tls_info.c (what came of it).
+ * resumed), tls_hello.c (how long a hello may be), tls_verify.c (whom to
+ * believe), tls_info.c (what came of it).
  */
 #ifndef LIB_NET_TLS_IN_H
 #define LIB_NET_TLS_IN_H
@@ -129,6 +130,22 @@ struct tls_block *tls_block_find(const struct tls *t, const char *name);
 
 /* -- one connection ------------------------------------------------------- */
 
+/* A key share and a ticket of the future included; the longest of today have 2
+ * KiB, with a client's certificate in the ticket 4. */
+#define TLS_HELLO_MAX 16384
+
+/* What a client has sent in clear so far; zeroed at first. */
+struct tls_hello {
+	unsigned char record[5], message[4]; /* heads */
+	size_t record_have, message_have;
+	size_t record_left, message_left;
+	bool over;
+};
+
+/* tls_hello_fits - data comes next: false when a ClientHello is announced that
+ * is too long. */
+bool tls_hello_fits(struct tls_hello *h, const void *data, size_t n);
+
 /* What is needed until the handshake is done. */
 struct tls_shake {
 	struct timer limit;
@@ -136,6 +153,7 @@ struct tls_shake {
 	size_t noffers;
 	const char *alpn;          /* as conn_tls_accept() was told */
 	const char *refused;       /* why it may not go on, or NULL */
+	struct tls_hello hello;
 };
 
 struct conn_tls {

@@ -5,6 +5,8 @@
  */
 #include "tests/unit/tls_play.h"
 
+#include "lib/net/tls_in.h"
+
 static EVP_PKEY *keys[KEY_KINDS + 1];
 static struct cert authority, certs[KEY_KINDS], other;
 
@@ -522,6 +524,61 @@ test_octets(int version, const char *what)
 	server_clear(&s);
 }
 
+/* Memory is not set aside for whoever announces much. */
+static void
+test_hello(void)
+{
+	static const struct {
+		const char *what, *octets;
+		size_t n;
+		bool fits;
+	} cases[] = {
+		{ "16384 octets", "\x16\3\1\0\4\1\0\x40\0", 9, true },
+		{ "16385 octets", "\x16\3\1\0\4\1\0\x40\1", 9, false },
+		{ "131071 octets", "\x16\3\1\0\4\1\1\xff\xff", 9, false },
+		{ "in two records", "\x16\3\1\0\1\1\x16\3\1\0\3\1\xff\xff",
+		    14, false },
+		{ "behind an alert", "\x15\3\3\0\2\1\1\x16\3\3\0\4\1\1\xff"
+		    "\xff", 16, false },
+		{ "the second", "\x16\3\1\0\x0a\1\0\0\2..\1\1\xff\xff", 15,
+		    false },
+		{ "another message", "\x16\3\3\0\4\x0b\1\xff\xff", 9, true },
+		{ "encrypted", "\x14\3\3\0\1\1\x16\3\3\0\4\1\1\xff\xff", 15,
+		    true },
+		{ "an empty record", "\x16\3\1\0\0\x16\3\1\0\4\1\1\xff\xff",
+		    14, false },
+	};
+	const struct cert *list[] = { &certs[KEY_P256] };
+	struct tls_hello h;
+	struct server s;
+	size_t i, k;
+	bool fits;
+	int sv[2];
+
+	for (i = 0; i < nitems(cases); i++) {
+		check_begin(cases[i].what);
+		h = (struct tls_hello){ .over = false };
+		check_int(tls_hello_fits(&h, cases[i].octets, cases[i].n),
+		    cases[i].fits);
+		h = (struct tls_hello){ .over = false };
+		fits = true;
+		for (k = 0; k < cases[i].n && fits; k++)
+			fits = tls_hello_fits(&h, cases[i].octets + k, 1);
+		check_int(fits, cases[i].fits);
+	}
+	check_begin("a hello that is too long, on the wire");
+	server_init(&s, list, 1);
+	peer_pair(sv);
+	end_init(&s.end, &s.loop, sv[0]);
+	conn_tls_accept(&s.end.c, s.s.tls, &s.listen, NULL);
+	check_int(write(sv[1], cases[2].octets, 9), 9);
+	loop_until(&s.loop, s.end.ended);
+	check_int(s.end.how, CONN_TLS);
+	check_str(s.end.error, "the client's hello is too long");
+	close(sv[1]);
+	server_clear(&s);
+}
+
 static void
 test_rubbish(void)
 {
@@ -592,6 +649,7 @@ main(void)
 	test_key_update();
 	test_octets(TLS1_2_VERSION, "octet by octet, TLS 1.2");
 	test_octets(TLS1_3_VERSION, "octet by octet, TLS 1.3");
+	test_hello();
 	test_rubbish();
 	return check_end();
 }
