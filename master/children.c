@@ -215,8 +215,9 @@ tell_death(const struct child *c, int status, int64_t wait_s)
 	char how[64];
 
 	if (WIFSIGNALED(status))
-		snprintf(how, sizeof(how), "ended by signal %d",
-		    WTERMSIG(status));
+		snprintf(how, sizeof(how), "ended by signal %d%s",
+		    WTERMSIG(status), WTERMSIG(status) == SIGSYS
+		    ? ": a call beyond its cell" : "");
 	else
 		snprintf(how, sizeof(how), "exit status %d",
 		    WEXITSTATUS(status));

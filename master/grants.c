@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -540,7 +542,9 @@ on_child_exit(void *arg, struct ipc_msg *msg)
 	if (!ipc_at_end(&rd))
 		return -1;
 	if (status != 0)
-		log_warnx("a child of %s (pid %u) ended with status %u",
-		    role_name(c->role), pid, status);
+		log_warnx("a child of %s (pid %u) ended with status %u%s",
+		    role_name(c->role), pid, status,
+		    WIFSIGNALED((int)status) && WTERMSIG((int)status) == SIGSYS
+		    ? ": a call beyond its cell" : "");
 	return 0;
 }
