@@ -1,5 +1,5 @@
 /*
- * Fuzzes what a POP3 client says after its login: all of a session, over a
+ * Fuzzes what a POP3 client says after the login: all of a session, over a
  * socketpair, with three small letters. Every line that comes back ends in CRLF,
  * and only a QUIT changes the mailbox.
  */
