@@ -330,6 +330,7 @@ check_password(struct login *l)
 	body = question(l, false);
 	pool_str(&body, password);
 	(void)buf_add_u8(&body, x->service);
+	pool_str(&body, span_str(x->client));
 	return ask(l, IPC_PW_CHECK, &body, on_checked);
 }
 

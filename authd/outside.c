@@ -2,6 +2,7 @@
  * authd/outside.c - authd -p: start, questions, answers. The checks themselves
  * are in pam.c and dovecot.c.
  */
+#include <arpa/inet.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -84,6 +85,23 @@ block_find(const struct conf *conf, struct span name)
 	return NULL;
 }
 
+/* An address alone, as PAM and Dovecot have it; "": it is none of the network. */
+static void
+host_of(struct span client, char out[OUTSIDE_HOST_MAX])
+{
+	ssize_t colon = span_rfind(client, ':');
+	struct in6_addr addr;
+
+	if (colon != -1)
+		client.len = (size_t)colon;
+	if (client.len > 2 && *client.p == '[') /* of IPv6 */
+		client = span_make(client.p + 1, client.len - 2);
+	if (span_copy(client, out, OUTSIDE_HOST_MAX) == -1 ||
+	    (inet_pton(AF_INET, out, &addr) != 1 &&
+	    inet_pton(AF_INET6, out, &addr) != 1))
+		out[0] = '\0';
+}
+
 static int
 on_pw_check(void *arg, struct ipc_msg *m)
 {
@@ -93,6 +111,7 @@ on_pw_check(void *arg, struct ipc_msg *m)
 	struct span address = ipc_get_span(&rd, ADDR_PATH_MAX);
 	struct span password = ipc_get_span(&rd, OUTSIDE_PASSWORD_MAX);
 	uint8_t service = ipc_get_u8(&rd);
+	struct span client = ipc_get_span(&rd, ADDR_PATH_MAX);
 	char user[ADDR_TEXT], secret[OUTSIDE_PASSWORD_MAX + 1];
 	const struct conf_users *u;
 	struct question *q;
@@ -105,6 +124,7 @@ on_pw_check(void *arg, struct ipc_msg *m)
 	explicit_bzero((void *)(uintptr_t)password.p, password.len);
 	o->checked++;
 	q = question_new(o, m);
+	host_of(client, q->host);
 	u = block_find(o->daemon.conf, block);
 	if (u == NULL)
 		question_answer(q, PW_TEMP); /* not told of it yet */

@@ -16,6 +16,7 @@
 #define OUTSIDE_NOBODY "no.such.account"
 
 #define OUTSIDE_PASSWORD_MAX 1000
+#define OUTSIDE_HOST_MAX     46 /* INET6_ADDRSTRLEN */
 
 struct outside {
 	struct daemon daemon;
@@ -31,6 +32,7 @@ struct question {
 	bool orphan;           /* authd has gone: nobody waits for it */
 	uint32_t request, session;
 	struct timer deadline;
+	char host[OUTSIDE_HOST_MAX]; /* whose login it is, or "" */
 	/* PAM */
 	pid_t pid;             /* 0: none, or ended */
 	int fd;                /* its end of a pipe, or -1 */

@@ -90,7 +90,7 @@ begin(const char *service, const char *user, const struct pam_conv *conv,
 /* In the process that is for this one password. */
 static void
 check(const char *service, const char *user, char *password,
-    const char *confdir)
+    const char *host, const char *confdir)
 {
 	struct pam_conv conv = { converse, password };
 	pam_handle_t *pam = NULL;
@@ -99,6 +99,8 @@ check(const char *service, const char *user, char *password,
 
 	if (rv == PAM_SUCCESS)
 		rv = pam_set_item(pam, PAM_TTY, "barid");
+	if (rv == PAM_SUCCESS && host[0] != '\0')
+		rv = pam_set_item(pam, PAM_RHOST, host);
 	if (rv == PAM_SUCCESS)
 		rv = pam_authenticate(pam, PAM_SILENT);
 	if (rv == PAM_SUCCESS)
@@ -176,7 +178,8 @@ pam_ask(struct question *q, const char *service, const char *user,
 	}
 	if (q->pid == 0) {
 		become_child(fds[1]);
-		check(service, user, (char *)(uintptr_t)password, confdir);
+		check(service, user, (char *)(uintptr_t)password, q->host,
+		    confdir);
 	}
 	close(fds[1]);
 	q->fd = fds[0];

@@ -275,6 +275,7 @@ on_pw_check(void *arg, struct ipc_msg *m)
 	struct ipc_writer w;
 	uint8_t status;
 
+	(void)ipc_get_span(&rd, ADDR_PATH_MAX); /* the client */
 	if (!ipc_at_end(&rd) || service > LISTEN_SUBMIT)
 		return -1;
 	(void)span_copy(password, text, sizeof(text));

@@ -116,7 +116,7 @@ static const struct { const char *name; struct ipc_rule r; } rules[] = {
 	R(PW_NAME,      B(AUTHD),   B(AUTHW),   4, PATH,     NO, NO, NO),
 	R(PW_UID,       B(AUTHD),   B(AUTHW),   4, 4,        NO, NO, NO),
 	R(PW,           B(AUTHW),   B(AUTHD),   21, 16 + 3 * PATH, NO, REPLY, NO),
-	R(PW_CHECK,     B(AUTHD),   B(AUTHW) | B(AUTHP), 13, 1 + 3 * PATH, NO, NO, NO),
+	R(PW_CHECK,     B(AUTHD),   B(AUTHW) | B(AUTHP), 17, 1 + 4 * PATH, NO, NO, NO),
 	R(PW_CHECKED,   B(AUTHW) | B(AUTHP), B(AUTHD),   1, 1,        NO, REPLY, NO),
 	R(PW_SCRAM,     B(AUTHD),   B(AUTHW),   9, 1 + 2 * PATH, NO, NO, NO),
 	R(PW_SALT,      B(AUTHW),   B(AUTHD),   9, 9 + 64,   NO, REPLY, NO),

@@ -179,7 +179,8 @@ enum ipc_type {
 	IPC_PW,           /* reply: u8 status PW_, str name, u32 uid, u32 gid,
 	                   * str home, str gecos */
 	IPC_PW_CHECK,     /* str users block, str address, str password, u8
-	                   * service: also to authd -p */
+	                   * service, str client (address:port): to authd -p
+	                   * likewise */
 	IPC_PW_CHECKED,   /* reply: u8 status PW_ */
 	IPC_PW_SCRAM,     /* str users block, str address, u8 service: how does
 	                   * SCRAM-SHA-256 begin for it? */

@@ -124,6 +124,7 @@ play_on_check(void *arg, struct ipc_msg *m)
 	(void)arg;
 	play.checks++;
 	play.service = ipc_get_u8(&rd);
+	(void)ipc_get_span(&rd, 300); /* the client */
 	check_true(ipc_at_end(&rd));
 	play_asked(block, name);
 	if (play.worker_dead)
