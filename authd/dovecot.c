@@ -330,8 +330,8 @@ dovecot_ask(struct question *q, const char *path, uint8_t service,
 	    buf_add_char(&plain, '\0') == 0 &&
 	    buf_add_str(&plain, password) == 0 &&
 	    base64_encode(buf_span(&plain), text, sizeof(text)) != -1 &&
-	    buf_addf(&line, "AUTH\t%u\tPLAIN\tservice=%s\tsecured\tnologin%s%s"
-	    "\tresp=%s\n", (unsigned)q->id, service_word(service),
+	    buf_addf(&line, "AUTH\t%u\tPLAIN\tservice=%s\tsecured\tnologin%s"
+	    "%s\tresp=%s\n", (unsigned)q->id, service_word(service),
 	    q->host[0] == '\0' ? "" : "\trip=", q->host, text) == 0;
 	if (ok)
 		q->line = xstrdup(buf_str(&line));

@@ -85,7 +85,7 @@ block_find(const struct conf *conf, struct span name)
 	return NULL;
 }
 
-/* An address alone, as PAM and Dovecot have it; "": it is none of the network. */
+/* An address alone, as PAM and Dovecot have it; "": no host's. */
 static void
 host_of(struct span client, char out[OUTSIDE_HOST_MAX])
 {

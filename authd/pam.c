@@ -1,7 +1,7 @@
 /*
  * authd/pam.c - a password checked by PAM, in a process of its own that authd
- * -p forks, feeds and, if it is too slow, ends. It answers with two octets: what
- * became of it, and PAM's own number for the log.
+ * -p forks, feeds and, if it is too slow, ends. It answers with two octets:
+ * what became of it, and PAM's own number for the log.
  */
 #include "config.h"
 
