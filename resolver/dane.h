@@ -7,7 +7,7 @@
 
 #include "resolver/dns.h"
 
-/* Of one host, so that 20 of them fit into an answer: 57 digests of SHA-256, or
+/* Of one host, so that 20 of them fit into an answer: 51 digests of SHA-256, or
  * a certificate of that size. What is beyond is left out. */
 #define DANE_OCTETS_MAX 2000
 

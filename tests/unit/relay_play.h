@@ -64,6 +64,7 @@ static struct {
 	bool mad;                 /* hosts answer at random now and then */
 	const char *route;        /* what the resolver says: "123", or "!5" */
 	const char *dane;         /* of each host, "013", or NULL: nothing */
+	uint8_t beside;           /* what it adds to a host's place */
 	struct span tlsa;         /* the record of those that have one */
 	struct tls *tls;          /* of the hosts */
 	const struct conf_listen *listen;
@@ -345,7 +346,7 @@ on_route_ask(void *arg, struct ipc_msg *m)
 	}
 	ipc_put_u16(&w, *t.route == '!' ? 0 : (uint16_t)strlen(t.route));
 	for (p = t.route; *p != '\0' && *t.route != '!'; p++) {
-		ipc_put_u8(&w, (uint8_t)(p - t.route));
+		ipc_put_u8(&w, (uint8_t)(p - t.route + t.beside));
 		ipc_put_u8(&w, 0);
 		ipc_put_u8(&w, 4);
 		ipc_put_octets(&w, span_make((char[]){ 127, 0, 0,

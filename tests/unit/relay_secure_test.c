@@ -187,6 +187,45 @@ test_mismatch(void)
 	drop_idle();
 }
 
+/* -- a resolver that was taken over ----------------------------------------*/
+
+static void
+lie(const char *name, const char *route, const char *dane, size_t tlsa,
+    uint8_t beside)
+{
+	static char octets[NEXTHOP_TLSA_MAX + 1];
+
+	check_begin(name);
+	forget();
+	t.hosts[0].script = &sealed;
+	t.route = route;
+	t.dane = dane;
+	t.tlsa = span_make(octets, tlsa);
+	t.beside = beside;
+	job_put(&letters[MAY]);
+	run_until_done();
+	check_span(buf_span(&t.told), "1 3 4.4.3|");
+	check_int(t.hosts[0].connections, 0);
+	check_true(!channel_is_open(daemon_peer(&t.r.daemon, ROLE_RESOLVER,
+	    0)));
+	t.dane = NULL;
+	t.beside = 0;
+	drop_idle();
+	channel_close(&t.resolver);
+	wire(&t.resolver, ROLE_RESOLVER);
+}
+
+static void
+test_lies(void)
+{
+	lie("no state of DANE", "1", "4", 35, 0);
+	lie("a TLSA record beyond the limit", "1", "1", NEXTHOP_TLSA_MAX + 1,
+	    0);
+	lie("more hosts than there may be", "111111111111111111111", NULL, 35,
+	    0);
+	lie("an address without a host", "11", NULL, 35, 1);
+}
+
 /* -- what is remembered ----------------------------------------------------*/
 
 static void
@@ -320,6 +359,7 @@ main(void)
 	test_cases();
 	test_names();
 	test_mismatch();
+	test_lies();
 	test_known();
 	test_keys();
 	speaker_clear(&server);

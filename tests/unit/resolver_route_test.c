@@ -293,6 +293,28 @@ routes(void)
 	check_int(t.r.open, 0);
 }
 
+/* More than an answer holds: 51 of 70 digests; and a certificate too large for
+ * it, which is not the same as none that is usable. */
+static void
+records_add(int fd)
+{
+	FILE *f = fdopen(fd, "w");
+	unsigned i;
+
+	if (f == NULL || fputs(records, f) == EOF)
+		fatal("records");
+	for (i = 0; i < 70; i++)
+		fprintf(f, "_32._tcp.signed.test TLSA 3 1 1 %02x%s\n", i,
+		    D32 + 2);
+	fputs("_32._tcp.signed.test SECURE\n"
+	    "_33._tcp.signed.test SECURE\n"
+	    "_33._tcp.signed.test TLSA 3 0 0 ", f);
+	for (i = 0; i < DANE_OCTETS_MAX - 4 - 3 + 1; i++)
+		fputs("ab", f);
+	fputs("\n", f);
+	fclose(f);
+}
+
 /* What TLSA records make of a host: RFC 7672 sections 2.2 and 3.1. */
 static void
 dane(void)
@@ -321,6 +343,10 @@ dane(void)
 	    "0s signed.test/10/2,signed.test,0s/5");
 	route_port("signed.test", mx, 31,
 	    "0s signed.test/10/1,signed.test,2s/5");
+	route_port("signed.test", mx, 32,
+	    "0s signed.test/10/1,signed.test,51s/5");
+	route_port("signed.test", mx, 33,
+	    "0s signed.test/10/3,signed.test,0s/5");
 	/* at the end of the CNAMEs, else at the name itself */
 	route("alias-signed.test", host,
 	    "0 alias-signed.test/0/1,signed.test,1s/5");
@@ -397,9 +423,9 @@ main(void)
 	char host[] = "mx.here.test";
 	int fd = mkstemp(path);
 
-	if (fd == -1 || write(fd, records, sizeof(records) - 1) == -1)
+	if (fd == -1)
 		fatal("%s", path);
-	close(fd);
+	records_add(fd);
 	log_init("resolver_route_test");
 	t.conf.host = host;
 	t.conf.dns.records = path;
