@@ -28,8 +28,10 @@ static const struct verb {
 	int (*run)(struct ctl *c);
 	int words; /* the most that may stand behind it; -1: any number */
 } verbs[] = {
-	{ "run", "[--sandbox=log]", "start and stay in the foreground", verb_run, 0 },
-	{ "start", "[--sandbox=log]", "start, return when it works", verb_start, 0 },
+	{ "run", "[--sandbox=log]", "start and stay in the foreground",
+	  verb_run, 0 },
+	{ "start", "[--sandbox=log]", "start, return when it works",
+	  verb_start, 0 },
 	{ "stop", "", "stop in order, return when it has ended", verb_stop, 0 },
 	{ "reload", "", "read the configuration anew", verb_reload, 0 },
 	{ "status", "", "how every program is", verb_status, 0 },

@@ -122,7 +122,8 @@ command_start(struct deliver_user *u, struct task *t)
 	}
 	head_make(t, &head);
 	spec.head = buf_span(&head);
-	if (program_start(&t->program, &u->loop, u->runner, &spec, on_done, t) == -1) {
+	if (program_start(&t->program, &u->loop, u->runner, &spec, on_done,
+	    t) == -1) {
 		log_warn("a command of %s", u->account->user);
 		task_end(t, OUTCOME_DEFERRED, "4.3.0",
 		    "Command could not be run: %s", strerror(errno));

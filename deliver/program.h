@@ -3,9 +3,9 @@
  * with a clean environment, the letter on descriptor 0, its output caught, a
  * session and process group of its own that ends with it.
  *
- * A process is forked for each by deliver -c, outside any cell, which does nothing
- * else and may therefore wait; deliver -u hears of the end through a pipe. When
- * that pipe's reader is gone, the command is killed.
+ * A process is forked for each by deliver -c, outside any cell, which does
+ * nothing else and may therefore wait; deliver -u hears of the end through a
+ * pipe. When that pipe's reader is gone, the command is killed.
  */
 #ifndef DELIVER_PROGRAM_H
 #define DELIVER_PROGRAM_H
@@ -62,8 +62,8 @@ struct program {
 	void *arg;
 };
 
-/* program_start - done is called from the loop, once. runner: the channel to this
- * user's deliver -c. 0, or -1 with errno. */
+/* program_start - done is called from the loop, once. runner: the channel to
+ * this user's deliver -c. 0, or -1 with errno. */
 int program_start(struct program *p, struct loop *loop, int runner,
     const struct program_spec *spec,
     void (*done)(void *arg, const struct program_result *r), void *arg);

@@ -1,9 +1,9 @@
 /*
- * deliver/runner.c - users' commands run as cron would run them, in no cell: what
- * is in one hands its cell on to all that it starts. So deliver -u asks deliver -c,
- * the same user's process, whose parent deliver -r never was in a cell. The
- * question is a file without a name; the answer comes through a pipe, and when
- * nobody reads that any more the command is killed.
+ * deliver/runner.c - users' commands run as cron would run them, in no cell:
+ * what is in one hands its cell on to all that it starts. So deliver -u asks
+ * deliver -c, the same user's process, whose parent deliver -r never was in a
+ * cell. The question is a file without a name; the answer comes through a pipe,
+ * and when nobody reads that any more the command is killed.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /*
- * lib/ipc/waiting.c - `deliver -s`, `deliver -r`, `pop3d -s`: fork on master's word. What is
- * forked becomes the user, and only then runs child_main and reads.
+ * lib/ipc/waiting.c - `deliver -s`, `deliver -r`, `pop3d -s`: fork on master's
+ * word. What is forked becomes the user, and only then runs child_main and
+ * reads.
  */
 #include "lib/ipc/waiting.h"
 
@@ -31,7 +32,7 @@ struct waiting {
 	int lock;              /* came with IPC_FORK_LOCK, for the next fork */
 };
 
-/* One user of whom no child is there yet: deliver -r has many, most for naught. */
+/* One user of whom there is no child yet: most of deliver -r's get none. */
 struct idle {
 	struct watch watch;
 	struct waiting *w;

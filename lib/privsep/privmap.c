@@ -1,7 +1,7 @@
 /*
- * lib/privsep/privmap.c - the table of roles, told to others: `make privmap` prints
- * it for people, and it is what tests, systemd and the manual are given. Each
- * form is made of what the programs themselves run by.
+ * lib/privsep/privmap.c - the table of roles, told to others: `make privmap`
+ * prints it for people, and it is what tests, systemd and the manual are given.
+ * Each form is made of what the programs themselves run by.
  */
 #include <stdio.h>
 #include <string.h>

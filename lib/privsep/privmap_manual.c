@@ -1,6 +1,7 @@
 /*
- * lib/privsep/privmap_manual.c - the two tables of barid-privileges(7): who each
- * program is and what the kernel gives it; what an attacker gets who owns it.
+ * lib/privsep/privmap_manual.c - the two tables of barid-privileges(7): who
+ * each program is and what the kernel gives it; what an attacker gets who owns
+ * it.
  */
 #include <stdio.h>
 

@@ -1,6 +1,7 @@
 /*
- * lib/privsep/privmap_systemd.c - what systemd is told: the service, harder rules
- * for hosts where no user runs anything, the socket of `sendmail`, users, folders.
+ * lib/privsep/privmap_systemd.c - what systemd is told: the service, harder
+ * rules for hosts where no user runs anything, the socket of `sendmail`, users,
+ * folders.
  */
 #include <stdio.h>
 #include <string.h>
@@ -69,9 +70,9 @@ privmap_virtual(void)
 	printf(MADE
 	    "# For a host whose mailboxes all belong to virtual users, and\n"
 	    "# where nobody has letters handed to commands: copy it to\n"
-	    "# /etc/systemd/system/barid.service.d/. Folders of mailboxes other\n"
-	    "# than /var/vmail must be named in ReadWritePaths; configuration,\n"
-	    "# certificates and keys must belong to root.\n"
+	    "# /etc/systemd/system/barid.service.d/. Other folders of\n"
+	    "# mailboxes than /var/vmail must be named in ReadWritePaths;\n"
+	    "# configuration, certificates and keys must belong to root.\n"
 	    "[Service]\n"
 	    "NoNewPrivileges=yes\n"
 	    "CapabilityBoundingSet=");

@@ -29,8 +29,8 @@ struct identity {
  */
 void privsep_drop(enum role r, const struct identity *id);
 
-/* privsep_limits - core files, descriptors and processes as the row says. A part
- * of privsep_drop; a waiting process's child does it by itself. */
+/* privsep_limits - core files, descriptors and processes as the row says. A
+ * part of privsep_drop; a waiting process's child does it by itself. */
 void privsep_limits(enum role r, bool none);
 
 /*

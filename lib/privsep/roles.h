@@ -91,8 +91,8 @@ struct role_row {
 	unsigned calls;        /* CALLS_; 0: no filter of system calls */
 	enum role_files files;
 	enum role_ports ports;
-	enum role parent;      /* forks it, and hands its own cell on; or NONE */
-	bool scoped;           /* no signal, no abstract socket beyond its cell */
+	enum role parent;      /* forks it, hands its cell on; or NONE */
+	bool scoped;           /* signals, abstract sockets: in its cell */
 	const char *gets;      /* what an attacker who owns it has */
 	const char *stops;     /* and what keeps him from more */
 };

@@ -1,6 +1,6 @@
 /*
- * lib/privsep/sandbox.c - one call that shuts a program in. Landlock comes first:
- * the filter of system calls allows none of its calls to most roles.
+ * lib/privsep/sandbox.c - one call that shuts a program in. Landlock comes
+ * first: the filter of system calls allows none of its calls to most roles.
  */
 #include "lib/privsep/sandbox.h"
 

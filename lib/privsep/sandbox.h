@@ -1,7 +1,8 @@
 /*
- * lib/privsep/sandbox.h - the cell: what a program has of the kernel once it has
- * dropped its rights. Linux: system calls by seccomp, files, TCP ports, signals
- * and abstract sockets by Landlock. Another system puts its own behind this.
+ * lib/privsep/sandbox.h - the cell: what a program has of the kernel once it
+ * has dropped its rights. Linux: system calls by seccomp, files, TCP ports,
+ * signals and abstract sockets by Landlock. Another system puts its own behind
+ * this.
  *
  *	sandbox_prepare(&s, ROLE_QUEUED, &options);   may allocate, open, wait
  *	privsep_drop(ROLE_QUEUED, &identity);
@@ -33,7 +34,7 @@ struct sandbox_where {
 	const char *root;      /* of a role with a folder: "/" after chroot */
 	const char *mailbox;   /* of a user's process */
 	const char *index;
-	bool dotlock;          /* it makes lock files beside the mailbox itself */
+	bool dotlock;          /* it makes lock files beside the mailbox */
 	const uint16_t *ports; /* TCP, that a TCP_DNS role may connect to */
 	size_t nports;
 };
@@ -59,8 +60,8 @@ void sandbox_prepare(struct sandbox *s, enum role r,
     const struct sandbox_options *o);
 
 /*
- * sandbox_enter - for ever, for this process, all of its threads and all that it
- * forks. What the kernel lacks is left out; anything else that fails is
+ * sandbox_enter - for ever, for this process, all of its threads and all that
+ * it forks. What the kernel lacks is left out; anything else that fails is
  * fatal(): a program without its cell must not run.
  */
 void sandbox_enter(const struct sandbox *s, const struct sandbox_where *w);

@@ -1,6 +1,6 @@
 /*
- * lib/privsep/sandbox_calls.c - the sets of system calls. What is in no set of a
- * role ends the process. Names of files are the exception: the C library asks
+ * lib/privsep/sandbox_calls.c - the sets of system calls. What is in no set of
+ * a role ends the process. Names of files are the exception: the C library asks
  * for some on its own, at times that nobody foresees (its time zone, the number
  * of processors, character sets), and can do without: they are answered "no".
  */
@@ -68,7 +68,7 @@
 	    ARG_MASK(1, SOCK_KIND, kind), ARG(2, protocol) } }
 
 const struct call_row sandbox_calls[] = {
-	/* -- octets through descriptors that are there ----------------------- */
+	/* -- octets through descriptors that are there --------------------- */
 	YES(BASE, read), YES(BASE, readv), YES(BASE, pread64),
 	YES(BASE, preadv), YES(BASE, preadv2), YES(BASE, write),
 	YES(BASE, writev), YES(BASE, recvfrom), YES(BASE, recvmsg),
@@ -96,7 +96,7 @@ const struct call_row sandbox_calls[] = {
 	IF(BASE, ioctl, ARG(1, FIONREAD)),
 	IF(BASE, ioctl, ARG(1, FIONBIO)),
 
-	/* -- waiting and time -------------------------------------------------- */
+	/* -- waiting and time ---------------------------------------------- */
 	YES(BASE, epoll_create1), YES(BASE, epoll_create),
 	YES(BASE, epoll_ctl), YES(BASE, epoll_wait), YES(BASE, epoll_pwait),
 	YES(BASE, epoll_pwait2), YES(BASE, eventfd2),
@@ -107,7 +107,7 @@ const struct call_row sandbox_calls[] = {
 	YES(BASE, clock_gettime64), YES(BASE, clock_getres),
 	YES(BASE, gettimeofday), YES(BASE, time), YES(BASE, restart_syscall),
 
-	/* -- memory: none that is made executable ------------------------------ */
+	/* -- memory: none that is made executable -------------------------- */
 	YES(BASE, brk), YES(BASE, munmap), YES(BASE, mremap),
 	YES(BASE, madvise), YES(BASE, mincore), YES(BASE, mlock),
 	YES(BASE, mlock2), YES(BASE, munlock), YES(BASE, membarrier),
@@ -118,7 +118,7 @@ const struct call_row sandbox_calls[] = {
 	NOT_IF(MODULES, mmap2, EACCES, ARG_HAS(2, PROT_EXEC)),
 	NOT_IF(MODULES, mprotect, EACCES, ARG_HAS(2, PROT_EXEC)),
 
-	/* -- itself, and its end ----------------------------------------------- */
+	/* -- itself, and its end ------------------------------------------- */
 	YES(BASE, getpid), YES(BASE, getppid), YES(BASE, gettid),
 	YES(BASE, getuid), YES(BASE, geteuid), YES(BASE, getgid),
 	YES(BASE, getegid), YES(BASE, getresuid), YES(BASE, getresgid),
@@ -139,7 +139,7 @@ const struct call_row sandbox_calls[] = {
 	IF(BASE, prctl, ARG(0, PR_SET_NAME)), IF(BASE, prctl,
 	    ARG(0, PR_SET_VMA)), IF(BASE, prctl, ARG(0, PR_GET_DUMPABLE)),
 
-	/* -- names of files ---------------------------------------------------- */
+	/* -- names of files ------------------------------------------------ */
 	YES(NAMES | MODULES, open), YES(NAMES | MODULES, openat),
 	YES(NAMES | MODULES, openat2), YES(NAMES | MODULES, stat),
 	YES(NAMES | MODULES, stat64), YES(NAMES | MODULES, lstat),
@@ -173,7 +173,7 @@ const struct call_row sandbox_calls[] = {
 	IF_BUT(BASE, NAMES | MODULES, statx, ARG_HAS(2, AT_EMPTY_PATH)),
 	NOT_IF(NAMES | MODULES, statx, EACCES, ARG_LACKS(2, AT_EMPTY_PATH)),
 
-	/* -- files changed ----------------------------------------------------- */
+	/* -- files changed ------------------------------------------------- */
 	YES(DISK, pwrite64), YES(DISK, pwritev), YES(DISK, pwritev2),
 	YES(DISK, fsync), YES(DISK, fdatasync), YES(DISK, sync_file_range),
 	YES(DISK, ftruncate), YES(DISK, ftruncate64), YES(DISK, fallocate),
@@ -186,7 +186,7 @@ const struct call_row sandbox_calls[] = {
 	YES(MEMFD, memfd_create), YES(MEMFD, pwrite64),
 	IF(LOCKS, kill, ARG(1, 0)), YES(GROUP, setresgid),
 
-	/* -- the network ------------------------------------------------------- */
+	/* -- the network --------------------------------------------------- */
 	YES(ACCEPT, accept), YES(ACCEPT, accept4),
 	YES(NET, connect), YES(NET, bind),
 	SOCKET(AF_INET, SOCK_STREAM, 0), SOCKET(AF_INET, SOCK_STREAM,
@@ -201,11 +201,11 @@ const struct call_row sandbox_calls[] = {
 	YES(MODULES, ioctl), YES(MODULES, inotify_init1),
 	YES(MODULES, inotify_add_watch), YES(MODULES, prctl),
 
-	/* -- threads: clone3 hides its flags from a filter ----------------------- */
+	/* -- threads: clone3 hides its flags from a filter ----------------- */
 	IF(THREADS | MODULES, clone, ARG_HAS(0, CLONE_THREAD)),
 	NOT(0, clone3, ENOSYS),
 
-	/* -- a waiting process and what its children need to begin with ---------- */
+	/* -- a waiting process and what its children need to begin with ---- */
 	IF(FORK, clone, ARG_LACKS(0, CLONE_STRANGE)),
 	YES(FORK, fork), YES(FORK, tgkill), YES(FORK, wait4), YES(FORK, waitid),
 	/* which ids they are is looked at by a filter of its own */

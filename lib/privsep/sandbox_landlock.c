@@ -1,7 +1,7 @@
 /*
- * lib/privsep/sandbox_landlock.c - files, TCP ports, signals and abstract sockets
- * by Landlock, at the newest ABI that both the kernel and we know. What an
- * older kernel cannot forbid is left to the rest: uid, root folder, seccomp.
+ * lib/privsep/sandbox_landlock.c - files, TCP ports, signals and abstract
+ * sockets by Landlock, at the newest ABI that both the kernel and we know. What
+ * an older kernel cannot forbid is left to the rest: uid, root folder, seccomp.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -82,8 +82,8 @@ rows_of_call(int call, unsigned sets, const struct call_row **one)
 }
 
 /*
- * What a child has no more of its parent's cell, in which it was born: the whole
- * list once more would cost each fork ten times as much. A call with one
+ * What a child has no more of its parent's cell, in which it was born: the
+ * whole list once more would cost each fork ten times as much. A call with one
  * argument that must be is ended by any other argument; one with a choice of
  * them (prctl: no_new_privs, not dumpable) is no more than the child does.
  */

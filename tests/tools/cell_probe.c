@@ -1,11 +1,12 @@
 /*
- * tests/tools/cell_probe.c - enters the cell of a role as that program does, and
- * tries what it must not be able to: each attempt in a process of its own.
+ * tests/tools/cell_probe.c - enters the cell of a role as that program does,
+ * and tries what it must not be able to: each attempt in a process of its own.
  *
  *	cell_probe ROLE UID GID FOLDER [none] [abi N]
  *
- * FOLDER holds a file "w" that anybody may write. A line for each attempt; exits
- * with 1 when one that is forbidden worked, or one that is needed did not.
+ * FOLDER holds a file "w" that anybody may write. A line for each attempt;
+ * exits with 1 when one that is forbidden worked, or one that is needed did
+ * not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +57,7 @@ refused(long rv)
 	return EXIT_REFUSED;
 }
 
-/* -- attempts: 0 when it worked ---------------------------------------------- */
+/* -- attempts: 0 when it worked -------------------------------------------- */
 
 static int try_open_name(void) { return refused(open("/w", O_RDWR)); }
 static int
@@ -175,7 +176,11 @@ try_groups(void)
 }
 static int try_chroot(void) { return refused(chroot(".")); }
 static int try_unshare(void) { return refused(unshare(CLONE_NEWUSER)); }
-static int try_mount(void) { return refused(syscall(SYS_mount, 0, 0, 0, 0, 0)); }
+static int
+try_mount(void)
+{
+	return refused(syscall(SYS_mount, 0, 0, 0, 0, 0));
+}
 static int
 try_fork(void)
 {
@@ -268,7 +273,7 @@ try_work(void)
 	return 0;
 }
 
-/* -- who may what -------------------------------------------------------------- */
+/* -- who may what ---------------------------------------------------------- */
 
 static bool never(const struct role_row *r) { (void)r; return false; }
 static bool always(const struct role_row *r) { (void)r; return true; }
@@ -326,7 +331,11 @@ binds(const struct role_row *r)
 	return r->ports == TCP_FREE ||
 	    (inet(r) && p.abi < 4);
 }
-static bool accepts(const struct role_row *r) { return r->calls & CALLS_ACCEPT; }
+static bool
+accepts(const struct role_row *r)
+{
+	return r->calls & CALLS_ACCEPT;
+}
 static bool forks(const struct role_row *r) { return r->calls & CALLS_FORK; }
 static bool
 becomes(const struct role_row *r)
@@ -394,7 +403,7 @@ static const struct attempt {
 	{ "abort", try_abort, always },
 };
 
-/* -- the cell ------------------------------------------------------------------ */
+/* -- the cell -------------------------------------------------------------- */
 
 /* What a user's process is forked by. */
 static void
