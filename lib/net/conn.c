@@ -140,7 +140,7 @@ conn_close(struct conn *c)
 	c->layer = NULL;
 	close(c->fd);
 	c->fd = -1;
-	buf_clear(&c->in);
+	buf_wipe(&c->in); /* perhaps half a password */
 	buf_clear(&c->out);
 }
 
@@ -296,12 +296,12 @@ kept_run(struct conn *c)
 		buf_init(&c->in, SCRATCH * 2);
 		used = input_run(c, buf_span(&kept));
 		if (c->closed) {
-			buf_clear(&kept);
+			buf_wipe(&kept);
 			return;
 		}
 		buf_drop(&kept, used);
 		if (kept.len == 0)
-			buf_clear(&kept);
+			buf_wipe(&kept);
 		c->in = kept;
 	}
 }
