@@ -287,32 +287,6 @@ play_on_answer(void *arg, struct ipc_msg *m)
 
 /* -- the channels ------------------------------------------------------------- */
 
-/* Exactly what this peer may say, most of it of no interest here. */
-static inline const struct ipc_handler *
-play_handlers(enum role self, enum role peer, const struct ipc_handler *own)
-{
-	static struct ipc_handler tables[ROLE_MAX][IPC_TYPE_MAX + 1];
-	struct ipc_handler *all = tables[self];
-	const struct ipc_handler *h;
-	size_t n = 0;
-	unsigned t;
-
-	for (t = IPC_NONE + 1; t < IPC_TYPE_MAX; t++) {
-		const struct ipc_rule *r = ipc_rule(t);
-
-		if (r->reply || t == IPC_CREDITS ||
-		    !ipc_admit(t, peer, self, r->min, r->fd))
-			continue;
-		all[n].type = (uint16_t)t;
-		all[n].fn = on_nothing;
-		for (h = own; h->type != IPC_NONE; h++)
-			if (h->type == t)
-				all[n].fn = h->fn;
-		n++;
-	}
-	return all;
-}
-
 static inline void
 play_far(struct channel *far, enum role role, struct channel *near)
 {
@@ -330,7 +304,7 @@ play_far(struct channel *far, enum role role, struct channel *near)
 
 	peer_pair(sv);
 	channel_init(far, &play.a.daemon.loop, role, ROLE_AUTHD,
-	    play_handlers(role, ROLE_AUTHD, own), NULL);
+	    peer_handlers(role, ROLE_AUTHD, own), NULL);
 	channel_open(far, sv[1]);
 	channel_open(near, sv[0]);
 }
@@ -364,7 +338,7 @@ play_begin(void)
 		exit(1);
 	}
 	channel_init(&d->master, &d->loop, ROLE_AUTHD, ROLE_MASTER,
-	    play_handlers(ROLE_AUTHD, ROLE_MASTER, none), d);
+	    peer_handlers(ROLE_AUTHD, ROLE_MASTER, none), d);
 	directory_set(&play.a.dir, d->conf);
 	authd_rooms(&play.a);
 	play_far(&play.master, ROLE_MASTER, &d->master);

@@ -19,6 +19,33 @@ on_nothing(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
+/* Handlers for exactly what PEER may say to SELF, most of it of no interest: one
+ * table for each SELF. */
+static inline const struct ipc_handler *
+peer_handlers(enum role self, enum role peer, const struct ipc_handler *own)
+{
+	static struct ipc_handler tables[ROLE_MAX][IPC_TYPE_MAX + 1];
+	struct ipc_handler *all = tables[self];
+	const struct ipc_handler *h;
+	size_t n = 0;
+	unsigned t;
+
+	for (t = IPC_NONE + 1; t < IPC_TYPE_MAX; t++) {
+		const struct ipc_rule *r = ipc_rule(t);
+
+		if (r->reply || t == IPC_CREDITS ||
+		    !ipc_admit(t, peer, self, r->min, r->fd))
+			continue;
+		all[n].type = (uint16_t)t;
+		all[n].fn = on_nothing;
+		for (h = own; h->type != IPC_NONE; h++)
+			if (h->type == t)
+				all[n].fn = h->fn;
+		n++;
+	}
+	return all;
+}
+
 /* Two ends of one stream. Without them there is no test. */
 static inline void
 peer_pair(int sv[2])
