@@ -328,6 +328,9 @@ check_password(struct login *l)
 		return run_account(&l->job);
 	}
 	body = question(l, false);
+	/* it must not move once it holds the password */
+	(void)buf_reserve(&body, 4 + password.len + 1 + 4 +
+	    strlen(x->client));
 	pool_str(&body, password);
 	(void)buf_add_u8(&body, x->service);
 	pool_str(&body, span_str(x->client));
