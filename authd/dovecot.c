@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "authd/outside.h"
+#include "authd/pool.h"
 #include "lib/log.h"
 #include "lib/mail/base64.h"
 #include "lib/mem.h"
@@ -17,6 +18,7 @@
 #define CONNECT_MS 10000
 #define IN_MAX     65536 /* of a line that is not complete; theirs have 8192 */
 #define OUT_MAX    (1024u * 1024)
+#define OUT_ROOM   (POOL_BUSY_PAM * LINE_ROOM)
 #define LINE_ROOM  4096  /* a name, a password, both in base64, and words */
 #define VERSION_MAJOR 1
 
@@ -197,6 +199,7 @@ dovecot_greet(struct dovecot *d, int fd)
 	d->state = GREETED;
 	d->version_seen = false;
 	watch_init(&d->watch, &d->o->daemon.loop, fd, on_socket, d);
+	(void)buf_reserve(&d->out, OUT_ROOM); /* passwords: see dovecot_ask */
 	(void)buf_addf(&d->out, "VERSION\t%d\t1\nCPID\t%d\n", VERSION_MAJOR,
 	    (int)getpid());
 	dovecot_flush(d);
@@ -325,6 +328,9 @@ dovecot_ask(struct question *q, const char *path, uint8_t service,
 
 	q->dovecot = d;
 	q->id = ++d->last_id;
+	/* all at once: growing leaves copies behind */
+	(void)buf_reserve(&plain, LINE_ROOM);
+	(void)buf_reserve(&line, LINE_ROOM);
 	ok = buf_add_char(&plain, '\0') == 0 &&
 	    buf_add_str(&plain, user) == 0 &&
 	    buf_add_char(&plain, '\0') == 0 &&

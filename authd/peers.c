@@ -280,7 +280,8 @@ on_users_end(void *arg, struct ipc_msg *m)
 	if (done == NULL)
 		return 0;
 	event_begin(&e, EV_TABLE, 0, 0);
-	event_str(&e, KEY_FILE, done->file);
+	/* without a file it is of a configuration that has not come yet */
+	event_str(&e, KEY_FILE, done->file != NULL ? done->file : done->name);
 	event_num(&e, KEY_COUNT, rows);
 	event_send(&e);
 	pwcache_wipe(&a->cache); /* a password may have changed */

@@ -21,6 +21,7 @@
 /* NSS modules leak, hold descriptors of servers that have gone, and know users
  * that have been deleted: a worker lives for so long, then begins anew. */
 #define LIFE_QUESTIONS 10000
+#define LIFE_MIN_MS    (60 * 1000)  /* whoever asks a lot, as guessers do */
 #define LIFE_MS        (6 * 3600 * 1000)
 #define LIFE_APART_MS  (600 * 1000) /* not all of them at once */
 #define LEFT_OCTETS    16384        /* an answer on its way; no table */
@@ -156,10 +157,12 @@ static void
 served(struct worker *w, struct channel *authd)
 {
 	int64_t life_ms = LIFE_MS + LIFE_APART_MS * (int64_t)w->daemon.instance;
+	int64_t lived_ms = clock_boot_ms() - w->started_ms;
 	struct ipc_writer out;
 
-	if (++w->questions < LIFE_QUESTIONS &&
-	    clock_boot_ms() - w->started_ms < life_ms)
+	w->questions++;
+	if (lived_ms < LIFE_MIN_MS ||
+	    (w->questions < LIFE_QUESTIONS && lived_ms < life_ms))
 		return;
 	if (w->leaving || channel_queued(authd) > LEFT_OCTETS)
 		return;
