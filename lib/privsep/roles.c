@@ -167,7 +167,8 @@ static const struct role_row rows[ROLE_MAX] = {
 		.gets = "passwords that PAM checks, and what PAM's modules "
 		    "can do as an ordinary user",
 		.stops = "its own uid; writes no file where the kernel has "
-		    "Landlock; only where a users block says `passwords pam`" },
+		    "Landlock; only where a users block has PAM or Dovecot "
+		    "asked" },
 	[ROLE_KEYD] = {
 		"keyd", "keyd", NULL, "key", NULL, ROOT_EMPTY, CAPS_NONE, true,
 		B(SMTPD) | B(RELAY) | B(POP3D) | B(LOGD), FILES_SOME,
