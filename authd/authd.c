@@ -104,6 +104,7 @@ authd_status(void *arg, struct daemon_status *out, size_t max)
 		{ "recipients-asked", a->asked },
 		{ "logins", a->logins },
 		{ "logins-refused", a->refused },
+		{ "logins-under-way", a->exchanges.table.n },
 		{ "parked", a->jobs.n },
 		{ "lookups-queued", a->pool.queued },
 		{ "accounts-cached", a->nss.n },

@@ -277,6 +277,16 @@ test_abort(void)
 	check_int(play.a.exchanges.table.n, 0);
 	check_int(play_step(SMTP, 1, "user1"), IPC_AUTH_ANSWER);
 	check_int(play.status, AUTH_TEMP);
+	check_begin("a client that thinks too long");
+	check_int(play_auth(SMTP, 1, &login, PLAY_NOTHING),
+	    IPC_AUTH_CHALLENGE);
+	exchange_find(&play.a, daemon_peer(&play.a.daemon, ROLE_SMTPD, 0),
+	    1)->until_ms -= EXCHANGE_S * 1000;
+	timer_set_ms(&play.a.exchanges.expiry, 0);
+	play_rounds(5);
+	check_int(play.a.exchanges.table.n, 0);
+	check_int(play_step(SMTP, 1, "user1"), IPC_AUTH_ANSWER);
+	check_int(play.status, AUTH_TEMP);
 	check_begin("gone while a password is checked");
 	play.worker_dead = true;
 	answers = play.answers;
