@@ -106,7 +106,8 @@ authd_status(void *arg, struct daemon_status *out, size_t max)
 		{ "logins-refused", a->refused },
 		{ "logins-under-way", a->exchanges.table.n },
 		{ "parked", a->jobs.n },
-		{ "lookups-queued", a->pool.queued },
+		{ "lookups-queued", a->pool.queued + a->outside.queued },
+		{ "scram-offered", (a->offered & OFFER_SCRAM) != 0 },
 		{ "accounts-cached", a->nss.n },
 	};
 	size_t i;
