@@ -15,6 +15,7 @@
 /* A USERS_ROW is ended once it holds this much: one more row fits. */
 #define BATCH_OCTETS (IPC_BODY_MAX - 4096)
 
+#define MODEL_STEPS 4096 /* rows without a password that are passed over */
 #define HASH_HEAD 7 /* octets in front of each hash: see password_add */
 
 /* A read under way. */
@@ -119,7 +120,8 @@ add_row(void *arg, const struct users_line *line)
 	u->hash_at[n] = (uint32_t)u->text_len;
 	for (i = 0; i < line->nhashes; i++)
 		password_add(u, &line->hashes[i]);
-	u->npasswords += line->nhashes > 0;
+	if (line->nhashes > 0 && u->npasswords++ == 0)
+		u->first_password = n;
 	if ((line->flags & USER_F_NOLOGIN) == 0 && !all_scram(line))
 		u->scram = false;
 	return NULL;
@@ -188,18 +190,18 @@ bool
 hashed_model(const struct hashed_users *u, uint64_t place,
     struct hashed_walk *out)
 {
-	size_t n = u->rows.names.n, i, row;
+	size_t n = u->rows.names.n, i;
 
 	*out = (struct hashed_walk){ { NULL, 0 } };
 	if (u->npasswords == 0)
 		return false;
-	for (i = 0; i < n; i++) {
-		row = (size_t)((place + i) % n);
-		*out = walk_row(u, row);
+	for (i = 0; i < MODEL_STEPS && i < n; i++) {
+		*out = walk_row(u, (size_t)((place + i) % n));
 		if (out->rest.len > 0)
 			return true;
 	}
-	return false;
+	*out = walk_row(u, u->first_password);
+	return true;
 }
 
 bool

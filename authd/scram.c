@@ -9,6 +9,7 @@
 #include "lib/mail/addr.h"
 #include "lib/mail/verifier.h"
 
+#define MODELS_MAX  64   /* accounts looked at for one with a verifier */
 #define MESSAGE_MAX 4096 /* an AuthMessage, with its channel binding */
 
 /* The passwords of an account, or of the one that it is taken for. */
@@ -47,12 +48,23 @@ salt_of(struct hashed_walk walk, uint8_t service, struct verifier *out)
 }
 
 /* Of nobody's: as long, and as many iterations, as the account's it is taken
- * for; without one, what is made today. */
+ * for, the next one with a verifier; without any, what is made today. */
 static void
-salt_invent(const struct worker *w, struct span address, struct verifier *v)
+salt_invent(const struct worker *w, const struct hashed_users *u,
+    struct span address, uint8_t service, struct verifier *v)
 {
 	unsigned char digest[SECRET_OCTETS], more[SECRET_OCTETS];
+	uint64_t place = secret_place(&w->secret, address), i;
+	struct hashed_walk walk;
+	bool found = false;
 
+	for (i = 0; u != NULL && !found && i < MODELS_MAX; i++)
+		found = hashed_model(u, place + i, &walk) &&
+		    salt_of(walk, service, v);
+	if (!found) {
+		v->iterations = VERIFIER_ITERATIONS;
+		v->nsalt = VERIFIER_SALT;
+	}
 	secret_digest(&w->secret, "salt ", address, digest);
 	secret_digest(&w->secret, "more ", address, more);
 	memcpy(v->salt, digest, sizeof(digest));
@@ -70,17 +82,16 @@ on_pw_scram(void *arg, struct ipc_msg *m)
 	struct span address = ipc_get_span(&rd, ADDR_PATH_MAX);
 	uint8_t service = ipc_get_u8(&rd);
 	const struct hashed_users *u = worker_users(w, block);
-	struct verifier v = { .iterations = VERIFIER_ITERATIONS,
-	    .nsalt = VERIFIER_SALT };
+	struct verifier v = { .nsalt = 0 };
 	struct hashed_walk walk = { { NULL, 0 } };
 	struct ipc_writer out;
-	bool known, temp;
+	bool temp;
 
 	if (!ipc_at_end(&rd) || service > LISTEN_SUBMIT)
 		return -1;
-	known = u != NULL && walk_for(w, u, address, &walk);
-	if (!salt_of(walk, service, &v) || !known)
-		salt_invent(w, address, &v);
+	if (u == NULL || !hashed_find(u, address, &walk) ||
+	    !salt_of(walk, service, &v))
+		salt_invent(w, u, address, service, &v);
 	temp = u != NULL && u->file != NULL && !u->loaded;
 	out = ipc_reply_begin(m->ch, m, IPC_PW_SALT);
 	ipc_put_u8(&out, temp ? PW_TEMP : PW_OK);

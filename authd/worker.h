@@ -26,6 +26,7 @@ struct hashed_users {
 	size_t hash_cap;
 	bool scram;            /* SCRAM works with every password here */
 	size_t npasswords;     /* rows that have one */
+	size_t first_password; /* the first of them */
 	char *text;            /* the hashes of one row behind another's */
 	size_t text_len, text_cap;
 	unsigned complaints;

@@ -259,6 +259,16 @@ test_scram(void)
 	check_begin("out of scope looks alike");
 	ask_salt("other", LISTEN_SUBMISSION);
 	check_mem(got.octets, got.n, "pepperpepper", 12);
+	check_begin("a hash of crypt(3) looks like a verifier");
+	snprintf(text, sizeof(text), "u : %s\nc : $6$x : : : nologin\n",
+	    verifier_of("main", "saltsaltsalt", a));
+	load(text);
+	ask_salt("c", LISTEN_POP3);
+	check_int(got.iterations, 4096);
+	check_int(got.n, 12);
+	ask_salt("nobody3", LISTEN_POP3);
+	check_int(got.iterations, 4096);
+	check_int(got.n, 12);
 	check_begin("a file without passwords");
 	load("a : *\n");
 	ask_salt("a", LISTEN_POP3);
