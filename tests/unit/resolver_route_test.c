@@ -305,7 +305,7 @@ records_add(int fd)
 		fatal("records");
 	for (i = 0; i < 70; i++)
 		fprintf(f, "_32._tcp.signed.test TLSA 3 1 1 %02x%s\n", i,
-		    D32 + 2);
+		    &D32[2]);
 	fputs("_32._tcp.signed.test SECURE\n"
 	    "_33._tcp.signed.test SECURE\n"
 	    "_33._tcp.signed.test TLSA 3 0 0 ", f);
