@@ -182,7 +182,7 @@ ask(const char *what, uint8_t service, const char *plain, size_t len,
 
 /* Around ipc_end(), which knows the contract: the frame as it would be. */
 static void
-forbidden(const char *what, int fd, uint16_t type, struct span body)
+forbidden(int fd, uint16_t type, struct span body)
 {
 	struct buf frame = BUF_INIT(IPC_FRAME_MAX);
 
@@ -192,7 +192,8 @@ forbidden(const char *what, int fd, uint16_t type, struct span body)
 	buf_add_u32(&frame, 77);
 	buf_add_u32(&frame, 0);
 	buf_add_span(&frame, body);
-	tell(what, buf_write_all(&frame, fd) == 0 ? "said" : "could not");
+	if (buf_write_all(&frame, fd) == -1)
+		log_warn("taken");
 	buf_clear(&frame);
 }
 
@@ -220,8 +221,7 @@ own_grant(void)
 	buf_add_u64(&b, 0);
 	buf_add_u8(&b, 0);
 	buf_add_u32(&b, UINT32_MAX);
-	forbidden("a grant of our own", t.daemon.master.fd, IPC_GRANT,
-	    buf_span(&b));
+	forbidden(t.daemon.master.fd, IPC_GRANT, buf_span(&b));
 	buf_clear(&b);
 }
 
@@ -281,6 +281,10 @@ next(void *arg)
 	case 12:
 		ask("a login for submission", LISTEN_SUBMISSION, RIGHT, 19,
 		    AUTH_F_TLS);
+		break;
+	case 13: /* told before: it is the last that it does */
+		tell("a grant of our own", "coming");
+		soon();
 		break;
 	default:
 		own_grant();
