@@ -89,12 +89,12 @@ check_file(struct worker *w, const struct hashed_users *u,
 {
 	struct hashed_walk walk;
 	struct hashed_one one;
+	uint64_t place = secret_place(&w->secret, address);
 	bool known = hashed_find(u, address, &walk);
 
 	if (!u->loaded)
 		return PW_TEMP;
-	if (!known && !hashed_model(u, secret_place(&w->secret, address),
-	    &walk))
+	if (!known && !hashed_model(u, place, &walk))
 		spend(w, SPENT_FALLBACK, password);
 	while (hashed_next(&walk, &one))
 		if (one_fits(w, &one, password) && known &&
