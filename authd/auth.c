@@ -8,8 +8,9 @@
 
 /* -- what is offered -- */
 
-/* SCRAM works only with accounts that have a verifier, and a client that knows it
- * may try nothing else: it is offered when it works for all of them. */
+/* SCRAM works only with accounts that have a verifier, and a client that
+ * knows it may try nothing else: it is offered when it works for all of
+ * them. */
 static uint8_t
 offer_of(const struct authd *a)
 {

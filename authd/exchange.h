@@ -1,7 +1,7 @@
 /*
- * authd/exchange.h - SASL exchanges under way: which client is at which message.
- * Named by the channel and the asker's session number; bounded for each channel,
- * so that one program under attack takes nothing from the others.
+ * authd/exchange.h - SASL exchanges under way: which client is at which
+ * message. Named by the channel and the asker's session number; bounded for
+ * each channel, so that one program under attack takes nothing from the others.
  */
 #ifndef AUTHD_EXCHANGE_H
 #define AUTHD_EXCHANGE_H

@@ -445,8 +445,8 @@ run_proof(struct job *j)
 
 /* -- the name -- */
 
-/* Whom authd -w is asked about if nobody has this name: somebody of that name in
- * the block where he would be, so that the answer takes as long. */
+/* Whom authd -w is asked about if nobody has this name: somebody of that
+ * name in the block where he would be, so that the answer takes as long. */
 static void
 look_for_nobody(struct login *l)
 {

@@ -22,7 +22,7 @@
 
 enum sasl_next {
 	SASL_BAD,        /* no message of this mechanism: refused */
-	SASL_CHALLENGE,  /* out goes to the client, its answer is the next step */
+	SASL_CHALLENGE,  /* out goes to the client, its answer is the next */
 	SASL_PASSWORD,   /* name and password are there, to be checked */
 	SASL_SALT,       /* name is there: scram_salted() wants its salt */
 	SASL_PROOF,      /* scram is there, to be proved: then scram_proved() */
@@ -36,7 +36,7 @@ struct sasl_facts {
 	size_t nexporter;                 /* 0: none */
 	char end_point[SASL_BINDING_MAX]; /* tls-server-end-point, RFC 5929 */
 	size_t nend_point;
-	bool plus;             /* SCRAM-SHA-256-PLUS was offered to this client */
+	bool plus;             /* SCRAM-SHA-256-PLUS was offered */
 	char certificate[SASL_NAME_MAX + 1]; /* the address it proves, or "" */
 };
 
@@ -106,10 +106,11 @@ enum sasl_next sasl_scram(struct sasl *, struct span, struct buf *);
 enum sasl_next sasl_external(struct sasl *, struct span, struct buf *);
 
 /*
- * sasl_name - a name as a client gave it, into s->name. Names are compared octet
- * by octet: they are UTF-8 without control characters (what RFC 4013 forbids
- * and anybody could type by mistake), and are not normalised; the NFC that
- * keyboards make is what a users file holds. 0, or -1: nobody has this name.
+ * sasl_name - a name as a client gave it, into s->name. Names are compared
+ * octet by octet: they are UTF-8 without control characters (what RFC 4013
+ * forbids and anybody could type by mistake), and are not normalised; the NFC
+ * that keyboards make is what a users file holds. 0, or -1: nobody has this
+ * name.
  */
 int sasl_name(struct sasl *s, struct span name);
 

@@ -1,7 +1,7 @@
 /*
- * authd/sasl_login.c - LOGIN (draft-murchison-sasl-login-00), the password in two
- * messages. The prompts are what all servers send: some clients look for these
- * words rather than count.
+ * authd/sasl_login.c - LOGIN (draft-murchison-sasl-login-00), the password in
+ * two messages. The prompts are what all servers send: some clients look for
+ * these words rather than count.
  */
 #include "authd/sasl.h"
 

@@ -8,7 +8,7 @@ sasl_plain(struct sasl *s, struct span in, struct buf *out)
 
 	if (s->stage == 0 && in.p == NULL) {
 		buf_reset(out);
-		return SASL_CHALLENGE; /* an empty one: it is the client's turn */
+		return SASL_CHALLENGE; /* an empty one */
 	}
 	if (s->stage > 1 || span_find(in, '\0') == -1)
 		return SASL_BAD;

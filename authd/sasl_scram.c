@@ -11,8 +11,8 @@
 #define ITERATIONS_MIN 4096u
 #define ITERATIONS_MAX 10000000u
 
-/* The value of the attribute that *rest must begin with; *rest: what follows its
- * comma. Returns 0, or -1. */
+/* The value of the attribute that *rest must begin with; *rest: what follows
+ * its comma. Returns 0, or -1. */
 static int
 attribute(struct span *rest, char name, struct span *value)
 {

@@ -26,7 +26,7 @@
 #define THROTTLE_LEAST_MS 2000  /* every refusal */
 #define THROTTLE_MOST_MS  16000 /* programs give up after 30 s or more */
 #define THROTTLE_HALF_S   600   /* after that, half of the failures count */
-#define THROTTLE_COUNT    64u   /* more are not told apart: 1 h until forgotten */
+#define THROTTLE_COUNT    64u   /* more are not told apart: an hour long */
 
 struct throttle {
 	bool off;              /* below --test DIR: no waits */
@@ -37,19 +37,19 @@ struct throttle {
 	} places[THROTTLE_BUCKETS][THROTTLE_WAYS];
 };
 
-/* throttle_failed - counts it; returns the ms that its answer shall wait. account
- * is the name as it was given, whether there is such an account or not; empty
- * when none came. */
+/* throttle_failed - counts it; returns the ms that its answer shall wait.
+ * account is the name as it was given, whether there is such an account or
+ * not; empty when none came. */
 int64_t throttle_failed(struct throttle *t, const struct in6_addr *address,
     struct span account, int64_t now_ms);
 
-/* throttle_succeeded - the same for a right password: the account's failures are
- * forgotten, those of the address are not. */
+/* throttle_succeeded - the same for a right password: the account's failures
+ * are forgotten, those of the address are not. */
 int64_t throttle_succeeded(struct throttle *t, const struct in6_addr *address,
     struct span account, int64_t now_ms);
 
-/* throttle_address - of "192.0.2.1:5555" or "[2001:db8::1]:5555"; what is neither
- * counts as one address of its own. */
+/* throttle_address - of "192.0.2.1:5555" or "[2001:db8::1]:5555"; what is
+ * neither counts as one address of its own. */
 void throttle_address(struct span client, struct in6_addr *out);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * pop3d/auth.c - a login: authd judges what the client says and has master note a
- * grant; with its ticket, master has the session's process made on one end of a
- * socketpair. Nothing here knows where the mailbox is.
+ * pop3d/auth.c - a login: authd judges what the client says and has master note
+ * a grant; with its ticket, master has the session's process made on one end of
+ * a socketpair. Nothing here knows where the mailbox is.
  */
 #include <errno.h>
 #include <sys/socket.h>

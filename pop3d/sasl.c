@@ -1,7 +1,7 @@
 /*
  * pop3d/sasl.c - AUTH (RFC 5034): base64 lines of the client become messages to
- * authd, and back. What a mechanism means is not known here; what passes through
- * is overwritten.
+ * authd, and back. What a mechanism means is not known here; what passes
+ * through is overwritten.
  */
 #include "pop3d/pop3d.h"
 
@@ -49,8 +49,8 @@ find(const struct login *c, struct span name)
 	return NULL;
 }
 
-/* The octets of a line, which is overwritten: another client's may be the next to
- * lie there. -1: no base64. */
+/* The octets of a line, which is overwritten: another client's may be the
+ * next to lie there. -1: no base64. */
 static ssize_t
 decode(struct span line, char out[IPC_SASL_MAX])
 {

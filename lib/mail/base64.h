@@ -1,7 +1,7 @@
 /*
- * lib/mail/base64.h - base64 of RFC 4648 section 4, strictly: no blanks, no line
- * ends, padding where it belongs and nowhere else, no bits set behind the end
- * (section 3.5), so that one run of octets has one text.
+ * lib/mail/base64.h - base64 of RFC 4648 section 4, strictly: no blanks, no
+ * line ends, padding where it belongs and nowhere else, no bits set behind the
+ * end (section 3.5), so that one run of octets has one text.
  */
 #ifndef LIB_MAIL_BASE64_H
 #define LIB_MAIL_BASE64_H
