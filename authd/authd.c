@@ -29,40 +29,22 @@ on_tables_late(void *arg)
 	jobs_tables(&a->jobs);
 }
 
-/* Takes fd. Returns false when no table of this configuration wants it. */
-static bool
-take_aliases(struct authd *a, const char *name, int fd)
-{
-	const struct alias_table *t = directory_aliases(&a->dir, name, fd);
-	struct event_out e;
-
-	if (t == NULL)
-		return false;
-	event_begin(&e, EV_TABLE, 0, 0);
-	event_str(&e, KEY_FILE, name);
-	event_num(&e, KEY_COUNT, t->now.ndefined);
-	event_send(&e);
-	return true;
-}
-
-static void
-take_early(void *arg, const char *name, int fd)
-{
-	(void)take_aliases(arg, name, fd);
-	close(fd);
-}
-
+/* An alias file. */
 static void
 authd_file(void *arg, const char *name, int fd)
 {
 	struct authd *a = arg;
+	const struct alias_table *t = directory_aliases(&a->dir, name, fd);
+	struct event_out e;
 
-	if (a->daemon.started && take_aliases(a, name, fd)) {
-		close(fd);
-		jobs_tables(&a->jobs);
-	} else {
-		early_keep(&a->early, name, fd);
-	}
+	close(fd);
+	if (t == NULL)
+		return;
+	event_begin(&e, EV_TABLE, 0, 0);
+	event_str(&e, KEY_FILE, name);
+	event_num(&e, KEY_COUNT, t->now.ndefined);
+	event_send(&e);
+	jobs_tables(&a->jobs);
 }
 
 static void
@@ -71,7 +53,6 @@ adopt(struct authd *a)
 	directory_set(&a->dir, a->daemon.conf);
 	if (a->daemon.id.none)
 		a->dir.uid_min = 1;
-	early_take(&a->early, take_early, a);
 	timer_set_ms(&a->tables, TABLES_WAIT_MS);
 	pwcache_wipe(&a->cache);
 	auth_offer(a);

@@ -8,7 +8,6 @@
 
 #include "authd/directory.h"
 #include "authd/exchange.h"
-#include "lib/ipc/early.h"
 #include "authd/job.h"
 #include "authd/nss.h"
 #include "authd/pool.h"
@@ -22,7 +21,6 @@
 
 struct authd {
 	struct daemon daemon;
-	struct early early;
 	struct directory dir;
 	struct nss nss;
 	struct pool pool;        /* authd -w */

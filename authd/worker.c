@@ -36,35 +36,21 @@ is_first(const struct worker *w)
 }
 
 static void
-take_file(void *arg, const char *name, int fd)
+send_one(struct worker *w, const struct hashed_users *u)
 {
-	struct worker *w = arg;
-	uid_t uid_min = w->daemon.id.none ? 1 : SYSTEM_UID_MIN;
-	size_t i;
+	struct channel *ch = daemon_peer(&w->daemon, ROLE_AUTHD, 0);
 
-	for (i = 0; i < w->nusers; i++) {
-		struct hashed_users *u = &w->users[i];
-
-		if (u->file == NULL || strcmp(u->file, name) != 0)
-			continue;
-		if (hashed_read(u, fd, w->daemon.conf->users[i].owner != NULL,
-		    uid_min, is_first(w)) == -1)
-			log_warn("%s", name);
-	}
-	close(fd);
+	if (is_first(w) && u->loaded && channel_is_open(ch))
+		hashed_send(u, ch);
 }
 
 static void
 send_all(struct worker *w)
 {
-	struct channel *ch = daemon_peer(&w->daemon, ROLE_AUTHD, 0);
 	size_t i;
 
-	if (!is_first(w) || !channel_is_open(ch))
-		return;
 	for (i = 0; i < w->nusers; i++)
-		if (w->users[i].loaded)
-			hashed_send(&w->users[i], ch);
+		send_one(w, &w->users[i]);
 }
 
 static void
@@ -78,17 +64,21 @@ static void
 worker_file(void *arg, const char *name, int fd)
 {
 	struct worker *w = arg;
+	uid_t uid_min = w->daemon.id.none ? 1 : SYSTEM_UID_MIN;
 	size_t i;
 
-	for (i = 0; w->daemon.started && i < w->nusers; i++) {
-		if (w->users[i].file == NULL ||
-		    strcmp(w->users[i].file, name) != 0)
+	for (i = 0; i < w->nusers; i++) {
+		struct hashed_users *u = &w->users[i];
+
+		if (u->file == NULL || strcmp(u->file, name) != 0)
 			continue;
-		take_file(w, name, fd);
-		send_all(w);
-		return;
+		if (hashed_read(u, fd, w->daemon.conf->users[i].owner != NULL,
+		    uid_min, is_first(w)) == -1)
+			log_warn("%s", name);
+		else
+			send_one(w, u);
 	}
-	early_keep(&w->early, name, fd);
+	close(fd);
 }
 
 /* Tables whose file is the same are kept. */
@@ -125,7 +115,6 @@ adopt(struct worker *w)
 		x_free(&old[k].file);
 	}
 	x_free(&old);
-	early_take(&w->early, take_file, w);
 }
 
 static void

@@ -7,7 +7,6 @@
 
 #include <crypt.h>
 
-#include "lib/ipc/early.h"
 #include "authd/rows.h"
 #include "authd/secret.h"
 #include "lib/ipc/daemon.h"
@@ -34,7 +33,6 @@ struct hashed_users {
 
 struct worker {
 	struct daemon daemon;
-	struct early early;
 	struct hashed_users *users; /* in the order of conf->users */
 	size_t nusers;
 	struct crypt_data crypt;

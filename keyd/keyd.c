@@ -19,8 +19,6 @@ keyd_start(void *arg)
 	peers_start(k);
 }
 
-/* At the start and with a reload they come before the configuration that names
- * them is in force: then what they mean is decided there. */
 static void
 keyd_file(void *arg, const char *name, int fd)
 {
@@ -28,8 +26,7 @@ keyd_file(void *arg, const char *name, int fd)
 
 	keys_file(&k->keys, name, fd);
 	close(fd);
-	if (k->daemon.started && k->daemon.next_conf == NULL)
-		keys_apply(&k->keys, k->daemon.conf);
+	keys_apply(&k->keys, k->daemon.conf);
 }
 
 static int

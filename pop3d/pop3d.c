@@ -131,7 +131,7 @@ static const struct ipc_handler no_handlers[] = { IPC_HANDLERS_END };
 
 static const struct daemon_peer peers[] = {
 	{ ROLE_AUTHD, auth_handlers, NULL, NULL },
-	{ ROLE_KEYD, secure_keyd_handlers, secure_keyd_up, secure_keyd_down },
+	{ ROLE_KEYD, tls_keyd_handlers, tls_keyd_up, tls_keyd_down },
 	{ ROLE_LOGD, no_handlers, NULL, NULL },
 	{ ROLE_NONE, NULL, NULL, NULL }
 };

@@ -7,7 +7,6 @@
 #define POP3D_POP3D_H
 
 #include "lib/ipc/daemon.h"
-#include "lib/ipc/early.h"
 #include "lib/log.h"
 #include "lib/mail/base64.h"
 #include "lib/net/clients.h"
@@ -15,8 +14,8 @@
 #include "lib/net/listener.h"
 #include "lib/net/tls.h"
 
-/* Before the login: "AUTH", a mechanism and its longest first message, which may
- * stand on the same line. */
+/* Before the login: "AUTH", a mechanism and its longest first message, which
+ * may stand on the same line. */
 #define LOGIN_LINE_OCTETS (BASE64_TEXT(IPC_SASL_MAX) + 64)
 
 /* What authd takes. */
@@ -94,7 +93,6 @@ struct pop3d {
 	struct channel *authd;    /* borrows */
 	struct channel *master;   /* borrows */
 	struct tls *tls;          /* owns; NULL before the start */
-	struct early early;       /* its certificates until then */
 	uint8_t offer;            /* OFFER_: what works for every account */
 	uint32_t next_exchange;
 	struct pop3d_listener listeners[POP3D_LISTENERS_MAX];
@@ -123,12 +121,9 @@ void login_end(struct login *c, const char *text);
 void login_close(struct login *c);
 void login_drain_all(struct pop3d *d);
 
-/* secure.c: certificates, and what passes between us and keyd. */
+/* secure.c. secure_file - a certificate from master. */
 void secure_init(struct pop3d *d);
 void secure_file(void *arg, const char *name, int fd);
-extern const struct ipc_handler secure_keyd_handlers[];
-void secure_keyd_up(void *arg, struct channel *ch);
-void secure_keyd_down(void *arg, struct channel *ch);
 
 /* TLS by STLS (RFC 2595), or from the first octet. */
 void secure_start(struct login *c);

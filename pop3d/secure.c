@@ -1,68 +1,16 @@
 /*
  * pop3d/secure.c - when a connection is encrypted: STLS (RFC 2595), ports that
- * speak TLS from the first octet, handshakes that fail. What was said in clear is
- * void afterwards; what cannot be said encrypted is not said at all. And where
- * the program's TLS comes from: certificates from master, signatures from keyd.
+ * speak TLS from the first octet, handshakes that fail. What was said in clear
+ * is void afterwards; what cannot be said encrypted is not said at all.
  */
 #include <stdio.h>
 
 #include "pop3d/pop3d.h"
 
-/* -- master and keyd ------------------------------------------------------- */
-
-static int
-on_tickets(void *arg, struct ipc_msg *m)
-{
-	struct pop3d *d = arg;
-
-	return tls_on_tickets(d->tls, m);
-}
-
-static int
-on_sign_ready(void *arg, struct ipc_msg *m)
-{
-	struct pop3d *d = arg;
-
-	return tls_on_sign_ready(d->tls, m);
-}
-
-const struct ipc_handler secure_keyd_handlers[] = {
-	{ IPC_TICKETS,    on_tickets },
-	{ IPC_SIGN_READY, on_sign_ready },
-	IPC_HANDLERS_END
-};
-
-void
-secure_keyd_up(void *arg, struct channel *ch)
-{
-	struct pop3d *d = arg;
-
-	(void)ch;
-	tls_keyd_up(d->tls);
-}
-
-void
-secure_keyd_down(void *arg, struct channel *ch)
-{
-	struct pop3d *d = arg;
-
-	(void)ch;
-	tls_keyd_down(d->tls);
-}
+/* -- the program ----------------------------------------------------------- */
 
 void
 secure_file(void *arg, const char *name, int fd)
-{
-	struct pop3d *d = arg;
-
-	if (d->tls == NULL)
-		early_keep(&d->early, name, fd);
-	else
-		tls_file(d->tls, name, fd);
-}
-
-static void
-take_early(void *arg, const char *name, int fd)
 {
 	struct pop3d *d = arg;
 
@@ -74,7 +22,6 @@ secure_init(struct pop3d *d)
 {
 	d->tls = tls_new(d->loop, d->conf, ROLE_POP3D,
 	    daemon_peer(&d->daemon, ROLE_KEYD, 0));
-	early_take(&d->early, take_early, d);
 }
 
 /* -- a client -------------------------------------------------------------- */
@@ -171,7 +118,8 @@ cmd_stls(struct login *c, struct span arg)
 	else if (arg.len > 0)
 		login_error(c, "STLS takes no argument");
 	else if (!conn_input_empty(&c->conn))
-		/* it would be taken for something said under TLS: CVE-2011-0411 */
+		/* it would be taken for something said under TLS:
+		 * CVE-2011-0411 */
 		login_end(c, "-ERR You did not wait for the answer to STLS");
 	else if (!is_possible(c))
 		login_error(c, "[SYS/TEMP] TLS is not available for the moment");

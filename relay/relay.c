@@ -76,54 +76,12 @@ relay_status(void *arg, struct daemon_status *out, size_t max)
 	return i + tls_status(r->tls, out + i, max - i);
 }
 
-/* -- keyd: our own certificates' keys, and what seals sessions --------------*/
-
-static int
-on_tickets(void *arg, struct ipc_msg *m)
-{
-	struct relay *r = arg;
-
-	return tls_on_tickets(r->tls, m);
-}
-
-static int
-on_sign_ready(void *arg, struct ipc_msg *m)
-{
-	struct relay *r = arg;
-
-	return tls_on_sign_ready(r->tls, m);
-}
-
-static void
-keyd_up(void *arg, struct channel *ch)
-{
-	struct relay *r = arg;
-
-	(void)ch;
-	tls_keyd_up(r->tls);
-}
-
-static void
-keyd_down(void *arg, struct channel *ch)
-{
-	struct relay *r = arg;
-
-	(void)ch;
-	tls_keyd_down(r->tls);
-}
-
-static const struct ipc_handler keyd_handlers[] = {
-	{ IPC_TICKETS,    on_tickets },
-	{ IPC_SIGN_READY, on_sign_ready },
-	IPC_HANDLERS_END
-};
-
 static const struct ipc_handler no_handlers[] = { IPC_HANDLERS_END };
 
 static const struct daemon_peer peers[] = {
 	{ ROLE_QUEUED, relay_job_handlers, job_up, job_down },
 	{ ROLE_RESOLVER, no_handlers, NULL, NULL },
-	{ ROLE_KEYD, keyd_handlers, keyd_up, keyd_down },
+	{ ROLE_KEYD, tls_keyd_handlers, tls_keyd_up, tls_keyd_down },
 	{ ROLE_LOGD, no_handlers, NULL, NULL },
 	{ ROLE_NONE, NULL, NULL, NULL }
 };

@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 
 #include "lib/ipc/daemon.h"
-#include "lib/ipc/early.h"
 #include "lib/mail/addr.h"
 #include "lib/mail/dot.h"
 #include "lib/net/conn.h"
@@ -177,7 +176,6 @@ struct relay {
 	struct dead dead[DEAD_MAX];
 	size_t ndead;
 	struct tls *tls;         /* NULL: before the start */
-	struct early early;
 	struct known known;
 	/* outcomes for a queued that is not there: kept until the next */
 	struct buf reports;

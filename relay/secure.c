@@ -17,18 +17,6 @@ secure_file(void *arg, const char *name, int fd)
 {
 	struct relay *r = arg;
 
-	/* one that a configuration names which is not in force yet */
-	if (r->tls == NULL || r->daemon.next_conf != NULL)
-		early_keep(&r->early, name, fd);
-	else
-		tls_file(r->tls, name, fd);
-}
-
-static void
-take_early(void *arg, const char *name, int fd)
-{
-	struct relay *r = arg;
-
 	tls_file(r->tls, name, fd);
 }
 
@@ -37,7 +25,6 @@ secure_init(struct relay *r)
 {
 	r->tls = tls_new(&r->daemon.loop, r->daemon.conf, ROLE_RELAY,
 	    daemon_peer(&r->daemon, ROLE_KEYD, 0));
-	early_take(&r->early, take_early, r);
 }
 
 int
@@ -47,7 +34,6 @@ secure_reload(void *arg, const struct conf *old)
 
 	(void)old;
 	tls_reload(r->tls, r->daemon.conf);
-	early_take(&r->early, take_early, r);
 	return 0;
 }
 

@@ -1,9 +1,8 @@
 /*
  * smtpd/peers.c - messages to and from other programs: queued with ids,
- * envelopes and text, keyd. What authd is asked is in ask.c.
+ * envelopes and text. What authd is asked is in ask.c, keyd in lib/net/tls.c.
  */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "lib/mem.h"
 #include "smtpd/smtpd.h"
@@ -265,49 +264,7 @@ static const struct ipc_handler queued_handlers[] = {
 	IPC_HANDLERS_END
 };
 
-/* -- keyd ------------------------------------------------------------------ */
-
-static int
-on_tickets(void *arg, struct ipc_msg *m)
-{
-	struct smtpd *d = arg;
-
-	return tls_on_tickets(d->tls, m);
-}
-
-static int
-on_sign_ready(void *arg, struct ipc_msg *m)
-{
-	struct smtpd *d = arg;
-
-	return tls_on_sign_ready(d->tls, m);
-}
-
-static void
-on_keyd_up(void *arg, struct channel *ch)
-{
-	struct smtpd *d = arg;
-
-	(void)ch;
-	tls_keyd_up(d->tls);
-}
-
-static void
-on_keyd_down(void *arg, struct channel *ch)
-{
-	struct smtpd *d = arg;
-
-	(void)ch;
-	tls_keyd_down(d->tls);
-}
-
 /* -- the table ------------------------------------------------------------- */
-
-static const struct ipc_handler keyd_handlers[] = {
-	{ IPC_TICKETS,    on_tickets },
-	{ IPC_SIGN_READY, on_sign_ready },
-	IPC_HANDLERS_END
-};
 
 static const struct ipc_handler no_handlers[] = { IPC_HANDLERS_END };
 
@@ -345,7 +302,7 @@ const struct daemon_peer smtpd_peers[] = {
 	{ ROLE_AUTHD, ask_handlers, NULL, on_authd_down },
 	{ ROLE_QUEUED, queued_handlers, NULL, on_queued_down },
 	{ ROLE_RESOLVER, no_handlers, NULL, NULL },
-	{ ROLE_KEYD, keyd_handlers, on_keyd_up, on_keyd_down },
+	{ ROLE_KEYD, tls_keyd_handlers, tls_keyd_up, tls_keyd_down },
 	{ ROLE_LOGD, no_handlers, NULL, NULL },
 	{ ROLE_NONE, NULL, NULL, NULL }
 };

@@ -13,17 +13,6 @@ secure_file(void *arg, const char *name, int fd)
 {
 	struct smtpd *d = arg;
 
-	if (d->tls == NULL)
-		early_keep(&d->early, name, fd);
-	else
-		tls_file(d->tls, name, fd);
-}
-
-static void
-take_early(void *arg, const char *name, int fd)
-{
-	struct smtpd *d = arg;
-
 	tls_file(d->tls, name, fd);
 }
 
@@ -32,7 +21,6 @@ secure_init(struct smtpd *d)
 {
 	d->tls = tls_new(d->loop, d->conf, ROLE_SMTPD,
 	    daemon_peer(&d->daemon, ROLE_KEYD, 0));
-	early_take(&d->early, take_early, d);
 }
 
 static bool

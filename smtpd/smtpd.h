@@ -8,7 +8,6 @@
 #include <netinet/in.h>
 
 #include "lib/ipc/daemon.h"
-#include "lib/ipc/early.h"
 #include "lib/log.h"
 #include "lib/mail/addr.h"
 #include "lib/mail/dot.h"
@@ -214,7 +213,6 @@ struct smtpd {
 	unsigned ntxs;
 	uint32_t next_tx;
 	struct tls *tls;         /* owns; NULL before the start */
-	struct early early;      /* files that came before it */
 	uint8_t offer;           /* OFFER_: what authd can do for all accounts */
 	uint32_t next_exchange;
 	struct ipc_writer body;  /* an open frame of text */

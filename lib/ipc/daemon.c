@@ -245,6 +245,7 @@ on_conf(void *arg, struct ipc_msg *m)
 
 	if (!ipc_at_end(&rd) || buf_add_span(&d->conf_text, text) == -1)
 		return -1;
+	d->conf_coming = true;
 	if (!last)
 		return 0;
 	conf_free(d->next_conf);
@@ -275,6 +276,63 @@ on_listener(void *arg, struct ipc_msg *m)
 	return 0;
 }
 
+/* What a configuration names waits for that to be in force. */
+struct waiting_file {
+	struct waiting_file *next;
+	char *name;
+	int fd;
+};
+
+static void
+file_keep(struct daemon *d, const char *name, int fd)
+{
+	struct waiting_file **at = &d->files, *f = xmalloc(sizeof(*f));
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	*f = (struct waiting_file){ NULL, xstrdup(name), fd };
+	*at = f;
+}
+
+static struct waiting_file *
+file_next(struct daemon *d)
+{
+	struct waiting_file *f = d->files;
+
+	if (f != NULL)
+		d->files = f->next;
+	return f;
+}
+
+static void
+file_free(struct waiting_file *f)
+{
+	x_free(&f->name);
+	x_free(&f);
+}
+
+static void
+files_give(struct daemon *d)
+{
+	struct waiting_file *f;
+
+	while ((f = file_next(d)) != NULL) {
+		d->spec->file(d->arg, f->name, f->fd);
+		file_free(f);
+	}
+}
+
+static void
+files_drop(struct daemon *d)
+{
+	struct waiting_file *f;
+
+	while ((f = file_next(d)) != NULL) {
+		close(f->fd);
+		file_free(f);
+	}
+}
+
 static int
 on_file(void *arg, struct ipc_msg *m)
 {
@@ -286,7 +344,10 @@ on_file(void *arg, struct ipc_msg *m)
 	if (!ipc_at_end(&rd) || m->fd == -1 || d->spec->file == NULL ||
 	    span_copy(name, path, sizeof(path)) == -1)
 		return -1;
-	d->spec->file(d->arg, path, ipc_take_fd(m));
+	if (!d->started || d->conf_coming)
+		file_keep(d, path, ipc_take_fd(m));
+	else
+		d->spec->file(d->arg, path, ipc_take_fd(m));
 	return 0;
 }
 
@@ -374,6 +435,7 @@ first_start(struct daemon *d)
 	waiting_up(d, true);
 	if (d->spec->start != NULL)
 		d->spec->start(d->arg);
+	files_give(d);
 	waiting_up(d, false);
 }
 
@@ -402,10 +464,13 @@ on_start(void *arg, struct ipc_msg *m)
 	(void)m;
 	if (!d->started && d->next_conf == NULL)
 		fatalx("no configuration from master: %s", d->complaint);
-	if (!d->started)
+	d->conf_coming = false;
+	if (!d->started) {
 		first_start(d);
-	else
+	} else {
 		again_start(d);
+		files_give(d);
+	}
 	conf_done(d);
 	return 0;
 }
@@ -501,6 +566,7 @@ daemon_clear(struct daemon *d)
 	}
 	channel_abandon(&d->master);
 	x_free(&d->handlers);
+	files_drop(d);
 	conf_free(d->conf);
 	conf_free(d->next_conf);
 	buf_clear(&d->conf_text);

@@ -314,6 +314,7 @@ tls_new(struct loop *loop, const struct conf *conf, enum role role,
 	t->loop = loop;
 	t->role = role;
 	t->keyd = keyd;
+	keyd->user = t;
 	t->signer = tls_signer_new(loop, keyd);
 	t->bio = tls_bio_new();
 	timer_init(&t->next_timer, loop, on_next, t);
@@ -337,6 +338,7 @@ tls_free(struct tls *t)
 
 	if (t == NULL)
 		return;
+	t->keyd->user = NULL;
 	timer_stop(&t->next_timer);
 	for (i = 0; i < t->nblocks; i++) {
 		b = t->blocks[i];
@@ -359,11 +361,15 @@ tls_free(struct tls *t)
 	mem_free(t);
 }
 
+/* -- keyd ----------------------------------------------------------------- */
+
 void
-tls_keyd_up(struct tls *t)
+tls_keyd_up(void *arg, struct channel *ch)
 {
+	struct tls *t = ch->user;
 	size_t i;
 
+	(void)arg;
 	tls_signer_up(t->signer);
 	for (i = 0; i < t->nblocks; i++)
 		key_used(t, t->blocks[i]);
@@ -371,25 +377,42 @@ tls_keyd_up(struct tls *t)
 
 /* Tickets stay: who has one can go on without keyd. */
 void
-tls_keyd_down(struct tls *t)
+tls_keyd_down(void *arg, struct channel *ch)
 {
+	struct tls *t = ch->user;
+
+	(void)arg;
 	tls_signer_down(t->signer);
 }
 
-int
-tls_on_tickets(struct tls *t, struct ipc_msg *m)
+static int
+on_tickets(void *arg, struct ipc_msg *m)
 {
+	struct tls *t = m->ch->user;
+
+	(void)arg;
 	return tls_tickets_take(&t->tickets, m);
 }
 
-int
-tls_on_sign_ready(struct tls *t, struct ipc_msg *m)
+static int
+on_sign_ready(void *arg, struct ipc_msg *m)
 {
+	struct tls *t = m->ch->user;
+
+	(void)arg;
 	if (m->body.len != 0)
 		return -1;
 	tls_signer_ready(t->signer);
 	return 0;
 }
+
+const struct ipc_handler tls_keyd_handlers[] = {
+	{ IPC_TICKETS,    on_tickets },
+	{ IPC_SIGN_READY, on_sign_ready },
+	IPC_HANDLERS_END
+};
+
+/* -- status --------------------------------------------------------------- */
 
 size_t
 tls_status(const struct tls *t, struct daemon_status *out, size_t max)

@@ -25,8 +25,8 @@ struct tls;
 /* For a signature: after one such wait all fail at once until keyd is back. */
 #define TLS_SIGN_MS     500
 
-/* tls_new - for a program of that role; keyd: daemon_peer(d, ROLE_KEYD, 0).
- * conf is borrowed until tls_reload() gives another. */
+/* tls_new - for a program of that role; keyd: daemon_peer(d, ROLE_KEYD, 0),
+ * whose user it becomes. conf is borrowed until tls_reload() gives another. */
 struct tls *tls_new(struct loop *loop, const struct conf *conf, enum role role,
     struct channel *keyd);
 void tls_reload(struct tls *t, const struct conf *conf);
@@ -35,15 +35,14 @@ void tls_free(struct tls *t);
 /* tls_file - a descriptor from master: does its name belong to a tls block
  * (cert, client-ca) or to relay's "ca"? Takes fd. A broken file leaves the old
  * one in force and logs why; a certificate whose key keyd does not have yet
- * waits for it. Before the start of the loop or later. */
+ * waits for it. */
 void tls_file(struct tls *t, const char *name, int fd);
 
-/* The channel to keyd: on_up, on_down and the handlers of IPC_TICKETS and
- * IPC_SIGN_READY of a daemon call these. Messages: 0, or -1 as handlers do. */
-void tls_keyd_up(struct tls *t);
-void tls_keyd_down(struct tls *t);
-int tls_on_tickets(struct tls *t, struct ipc_msg *m);
-int tls_on_sign_ready(struct tls *t, struct ipc_msg *m);
+/* The row of ROLE_KEYD in a program's table of peers, for a program that calls
+ * tls_new() in its start(): all of it is found by the channel's user. */
+extern const struct ipc_handler tls_keyd_handlers[];
+void tls_keyd_up(void *arg, struct channel *ch);
+void tls_keyd_down(void *arg, struct channel *ch);
 
 /* tls_status - numbers for `barid status`: handshakes, resumed, failed, and for
  * each certificate the days until it expires ("expires-NAME"). */

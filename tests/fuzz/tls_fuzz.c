@@ -27,14 +27,6 @@ static struct {
 } w;
 
 static int
-on_message(void *arg, struct ipc_msg *m)
-{
-	(void)arg;
-	(void)m;
-	return 0;
-}
-
-static int
 file_of(const void *p, size_t len)
 {
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);
@@ -70,15 +62,12 @@ certificate_give(void)
 static void
 world_init(void)
 {
-	static const struct ipc_handler handlers[] = {
-		{ IPC_TICKETS, on_message }, { IPC_SIGN_READY, on_message },
-		IPC_HANDLERS_END
-	};
 	static char name[] = "main", cert[] = "/cert", ca[] = "/ca";
 
 	log_stderr_level(LOG_L_ERROR + 1);
 	loop_init(&w.loop);
-	channel_init(&w.keyd, &w.loop, ROLE_SMTPD, ROLE_KEYD, handlers, NULL);
+	channel_init(&w.keyd, &w.loop, ROLE_SMTPD, ROLE_KEYD,
+	    tls_keyd_handlers, NULL);
 	w.block = (struct conf_tls){ .name = name, .cert = cert,
 	    .client_ca = ca };
 	w.conf = (struct conf){ .tls = &w.block, .ntls = 1 };
@@ -137,7 +126,8 @@ handshake(const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct ipc_msg m = { .type = IPC_TICKETS, .fd = -1 };
+	const struct ipc_handler *h = tls_keyd_handlers;
+	struct ipc_msg m = { .ch = &w.keyd, .type = IPC_TICKETS, .fd = -1 };
 
 	if (w.tls == NULL)
 		world_init();
@@ -156,7 +146,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 3:
 		m.body = span_make(data + 1, size - 1);
-		tls_on_tickets(w.tls, &m);
+		while (h->type != m.type)
+			h++;
+		h->fn(NULL, &m);
 		break;
 	}
 	return 0;

@@ -103,7 +103,7 @@ test_silent(void)
 	loop_until(&s.loop, shakes(&s, NULL));
 	check_begin("keyd goes and another one comes");
 	channel_close(&s.s.keyd);
-	tls_keyd_down(s.s.tls);
+	tls_keyd_down(NULL, &s.s.keyd);
 	check_true(!shakes(&s, &ms));
 	check_str(s.end.error, "keyd is not there to sign");
 	speaker_keyd(&s.s, keys, 2);
@@ -266,7 +266,7 @@ test_key_comes_later(void)
 	check_int(X509_cmp(first.x, SSL_get0_peer_certificate(s.c.ssl)), 0);
 	/* a keyd that knows both */
 	channel_close(&s.s.keyd);
-	tls_keyd_down(s.s.tls);
+	tls_keyd_down(NULL, &s.s.keyd);
 	speaker_keyd(&s.s, keys, 2);
 	loop_until(&s.loop, shakes(&s, NULL) && X509_cmp(second.x,
 	    SSL_get0_peer_certificate(s.c.ssl)) == 0);

@@ -297,42 +297,19 @@ struct speaker {
 	struct tls *tls;
 };
 
-static inline int
-speaker_on_tickets(void *arg, struct ipc_msg *m)
-{
-	return tls_on_tickets(((struct speaker *)arg)->tls, m);
-}
-
-static inline int
-speaker_on_ready(void *arg, struct ipc_msg *m)
-{
-	return tls_on_sign_ready(((struct speaker *)arg)->tls, m);
-}
-
-static inline void
-speaker_on_lost(void *arg, struct channel *ch)
-{
-	(void)ch;
-	tls_keyd_down(((struct speaker *)arg)->tls);
-}
-
 /* The blocks are those of s->blocks that have a name. */
 static inline void
 speaker_init(struct speaker *s, struct loop *loop, enum role role)
 {
-	static const struct ipc_handler handlers[] = {
-		{ IPC_TICKETS, speaker_on_tickets },
-		{ IPC_SIGN_READY, speaker_on_ready }, IPC_HANDLERS_END
-	};
-
 	s->loop = loop;
 	s->conf.tls = s->blocks;
 	while (s->conf.ntls < nitems(s->blocks) &&
 	    s->blocks[s->conf.ntls].name != NULL)
 		s->conf.ntls++;
 	s->play = keyd_play_new();
-	channel_init(&s->keyd, loop, role, ROLE_KEYD, handlers, s);
-	s->keyd.on_lost = speaker_on_lost;
+	channel_init(&s->keyd, loop, role, ROLE_KEYD, tls_keyd_handlers,
+	    s);
+	s->keyd.on_lost = tls_keyd_down;
 	s->tls = tls_new(loop, &s->conf, role, &s->keyd);
 }
 
@@ -340,7 +317,7 @@ static inline void
 speaker_keyd(struct speaker *s, EVP_PKEY *const *keys, size_t n)
 {
 	channel_open(&s->keyd, keyd_start(s->play, s->keyd.self, keys, n));
-	tls_keyd_up(s->tls);
+	tls_keyd_up(s, &s->keyd);
 }
 
 static inline void
@@ -351,13 +328,25 @@ speaker_clear(struct speaker *s)
 	munmap(s->play, sizeof(*s->play));
 }
 
+/* As if keyd had sent that: what the handler says. */
+static inline int
+speaker_hears(struct speaker *s, enum ipc_type type, struct span body)
+{
+	const struct ipc_handler *h = tls_keyd_handlers;
+	struct ipc_msg m = { .ch = &s->keyd, .type = (uint16_t)type,
+	    .body = body, .fd = -1 };
+
+	while (h->type != type)
+		h++;
+	return h->fn(s, &m);
+}
+
 /* n ticket keys, each made of its number. */
 static inline void
 speaker_tickets(struct speaker *s, const char *numbers)
 {
 	struct buf b = BUF_INIT(1024);
 	char key[32];
-	struct ipc_msg m = { .type = IPC_TICKETS, .fd = -1 };
 	size_t i, k;
 
 	buf_add_u8(&b, (uint8_t)strlen(numbers));
@@ -368,8 +357,7 @@ speaker_tickets(struct speaker *s, const char *numbers)
 			buf_add(&b, key, k == 0 ? 16 : 32);
 		}
 	}
-	m.body = buf_span(&b);
-	check_int(tls_on_tickets(s->tls, &m), 0);
+	check_int(speaker_hears(s, IPC_TICKETS, buf_span(&b)), 0);
 	buf_clear(&b);
 }
 

@@ -340,18 +340,18 @@ test_tickets_odd(void)
 	    "\1\377\377\377\377", "\0x" };
 	struct server s;
 	const struct cert *list[] = { &certs[KEY_P256] };
-	struct ipc_msg m = { .type = IPC_TICKETS, .fd = -1 };
 	size_t i;
 
 	check_begin("ticket keys that are none");
 	server_init(&s, list, 1);
 	for (i = 0; i < nitems(odd); i++) {
-		m.body = span_make(odd[i], i == 3 ? 6 : i == 4 ? 5 :
-		    i == 5 ? 2 : strlen(odd[i]));
-		check_int(tls_on_tickets(s.s.tls, &m), -1);
+		size_t len = i == 3 ? 6 : i == 4 ? 5 : i == 5 ? 2 :
+		    strlen(odd[i]);
+
+		check_int(speaker_hears(&s.s, IPC_TICKETS,
+		    span_make(odd[i], len)), -1);
 	}
-	m.body = span_make("", 1);
-	check_int(tls_on_tickets(s.s.tls, &m), 0);
+	check_int(speaker_hears(&s.s, IPC_TICKETS, span_make("", 1)), 0);
 	server_clear(&s);
 }
 
