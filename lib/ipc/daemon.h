@@ -40,8 +40,9 @@ struct daemon_spec {
 	/* beyond those of daemon.c; their arg is the struct daemon */
 	const struct ipc_handler *master_handlers;
 	const struct daemon_peer *peers;           /* ends with ROLE_NONE */
-	/* before privileges are dropped, with the configuration there but no byte of
-	 * the network read: open what needs names or rights. NULL or 0/-1 */
+	/* before privileges are dropped, with the configuration there but no
+	 * byte of the network read: open what needs names or rights. NULL or
+	 * 0/-1 */
 	int (*prepare)(void *arg);
 	/* dropped, all first peers and listeners there: begin work */
 	void (*start)(void *arg);
@@ -50,10 +51,10 @@ struct daemon_spec {
 	int (*reload)(void *arg, const struct conf *old);
 	/* a fresh listener, before start or with a reload; NULL if none wanted */
 	void (*listener)(void *arg, unsigned index, enum conf_kind kind, int fd);
-	/* a fresh descriptor of a named file (read-only), which is the program's from
-	 * now on; NULL if none wanted. Those that come with a configuration are
-	 * given right after start() or reload(), before the first peers, in the
-	 * order of arrival; those that changed later at once. Also after a refused
+	/* a fresh descriptor of a named file (read-only), the program's from now
+	 * on; NULL if none wanted. Those that come with a configuration are given
+	 * right after start() or reload(), before the first peers, in the order
+	 * of arrival; those that changed later at once. Also after a refused
 	 * reload: the configuration in force may not name it */
 	void (*file)(void *arg, const char *name, int fd);
 	/* accept nothing new; call daemon_exit() when the last one is finished */
