@@ -270,13 +270,12 @@ many(void)
 int
 main(void)
 {
-	play_start("route { to any via mx }\nqueue { retry 1h }\n", true);
+	play_start("route { to any via mx }\nqueue { retry 1h }\n"
+	    "accounts { letters 1/hour }\n", true);
+	over_limit();
 	one_letter();
 	wrong();
 	many();
-	play_stop();
-	play_start("accounts { letters 1/hour }\n", true);
-	over_limit();
 	play_stop();
 	return check_end();
 }

@@ -260,6 +260,7 @@ silent_authd(void)
 	fake_send(span_str(PLAIN), 9999);
 	check_str(codes(), "250 454 454");
 	fake_hangup();
+	channel_abandon(&fake.authd);
 	fake_join(ROLE_AUTHD, &fake.authd, &fake.authd_peer,
 	    fake_authd_handlers);
 	aborts = fake.aborts - 1;
@@ -277,7 +278,7 @@ silent_authd(void)
 static void
 long_lines(void)
 {
-	static char line[SMTP_AUTH_TEXT + 3];
+	static char line[SMTP_AUTH_TEXT + 16];
 	size_t at = strlen("AUTH PLAIN ");
 
 	check_begin("lines of a login");
