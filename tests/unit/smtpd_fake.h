@@ -507,6 +507,24 @@ fake_hangup(void)
 	fake.hold_senders = fake.hold_auth = false;
 }
 
+/* fake_codes - those of whole replies so far, one blank between them. */
+static inline const char *
+fake_codes(void)
+{
+	static char out[4096];
+	struct span rest = buf_span(&fake.out), line;
+	size_t n = 0;
+
+	out[0] = '\0';
+	while (rest.len > 0 && n < sizeof(out) - 8) {
+		span_split(rest, '\n', &line, &rest);
+		if (line.len >= 4 && line.p[3] == ' ')
+			n += (size_t)snprintf(out + n, sizeof(out) - n,
+			    "%s%.3s", n > 0 ? " " : "", line.p);
+	}
+	return out;
+}
+
 /* fake_send - in pieces of so many octets, smtpd running in between. */
 static inline void
 fake_send(struct span in, size_t piece)

@@ -67,22 +67,13 @@ static const struct {
 	    "250 235 250 250", false },
 };
 
-/* The codes of whole replies behind the banner, one blank between them. */
+/* The codes of the replies behind the banner. */
 static const char *
 codes(void)
 {
-	static char out[4096];
-	struct span rest = buf_span(&fake.out), line;
-	size_t n = 0;
+	const char *all = fake_codes();
 
-	out[0] = '\0';
-	while (rest.len > 0 && n < sizeof(out) - 8) {
-		span_split(rest, '\n', &line, &rest);
-		if (line.len >= 4 && line.p[3] == ' ')
-			n += (size_t)snprintf(out + n, sizeof(out) - n,
-			    "%s%.3s", n > 0 ? " " : "", line.p);
-	}
-	return strncmp(out, "220", 3) != 0 ? out : out[3] == ' ' ? out + 4 : "";
+	return strncmp(all, "220", 3) != 0 ? all : all[3] == ' ' ? all + 4 : "";
 }
 
 static bool

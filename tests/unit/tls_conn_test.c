@@ -264,7 +264,6 @@ test_pause(void)
 static void
 test_ends(void)
 {
-	char tail[64];
 	int fd;
 
 	ends_secure("the last word and the goodbye", 0);
@@ -313,6 +312,13 @@ test_ends(void)
 	check_true(t.a.error[0] != '\0');
 	close(fd);
 	ends_clear();
+}
+
+static void
+test_ends_early(void)
+{
+	char tail[64];
+	int fd;
 
 	ends_init("the other side goes in the middle of the handshake", 0);
 	server_begins();
@@ -560,6 +566,7 @@ main(void)
 	test_much();
 	test_pause();
 	test_ends();
+	test_ends_early();
 	test_deadline();
 	test_limit();
 	test_wild();
