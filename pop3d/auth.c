@@ -160,7 +160,7 @@ auth_start(struct login *c, const char *mechanism, struct span response)
 	ask(c);
 	if ((c->exchange = ++d->next_exchange) == 0)
 		c->exchange = ++d->next_exchange;
-	w = ipc_begin(c->asked, IPC_AUTH, c->request, c->exchange);
+	w = ipc_begin_secret(c->asked, IPC_AUTH, c->request, c->exchange);
 	ipc_put_u8(&w, LISTEN_POP3);
 	ipc_put_str(&w, mechanism);
 	ipc_put_u8(&w, response.p != NULL);
@@ -182,7 +182,8 @@ auth_step(struct login *c, struct span response)
 	struct ipc_writer w;
 
 	ask(c);
-	w = ipc_begin(c->asked, IPC_AUTH_STEP, c->request, c->exchange);
+	w = ipc_begin_secret(c->asked, IPC_AUTH_STEP, c->request,
+	    c->exchange);
 	ipc_put_span(&w, response);
 	ipc_end(&w);
 	channel_flush_secret(c->asked);

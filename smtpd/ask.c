@@ -199,7 +199,8 @@ ask_auth(struct session *s, const char *mechanism, struct span response)
 		s->auth.exchange = ++d->next_exchange;
 	s->auth.request = channel_request(d->authd, SMTP_AUTH_MS,
 	    on_auth_reply, s);
-	w = ipc_begin(d->authd, IPC_AUTH, s->auth.request, s->auth.exchange);
+	w = ipc_begin_secret(d->authd, IPC_AUTH, s->auth.request,
+	    s->auth.exchange);
 	ipc_put_u8(&w, LISTEN_SUBMISSION);
 	ipc_put_str(&w, mechanism);
 	ipc_put_u8(&w, response.p != NULL);
@@ -217,7 +218,8 @@ ask_auth_step(struct session *s, struct span response)
 	struct ipc_writer w;
 
 	s->auth.request = channel_request(ch, SMTP_AUTH_MS, on_auth_reply, s);
-	w = ipc_begin(ch, IPC_AUTH_STEP, s->auth.request, s->auth.exchange);
+	w = ipc_begin_secret(ch, IPC_AUTH_STEP, s->auth.request,
+	    s->auth.exchange);
 	ipc_put_span(&w, response);
 	return auth_sent(s, &w);
 }

@@ -431,6 +431,15 @@ ipc_begin(struct channel *ch, enum ipc_type type, uint32_t request,
 }
 
 struct ipc_writer
+ipc_begin_secret(struct channel *ch, enum ipc_type type, uint32_t request,
+    uint32_t session)
+{
+	if (channel_is_open(ch))
+		(void)buf_reserve(&ch->out, IPC_HEAD + ipc_rule(type)->max);
+	return ipc_begin(ch, type, request, session);
+}
+
+struct ipc_writer
 ipc_reply_begin(struct channel *ch, const struct ipc_msg *m,
     enum ipc_type type)
 {

@@ -96,6 +96,11 @@ struct ipc_writer ipc_begin(struct channel *ch, enum ipc_type type,
     uint32_t request, uint32_t session);
 int ipc_end(struct ipc_writer *w);
 
+/* ipc_begin_secret - the same for a message that holds a password: it does not
+ * grow, which would leave a copy where it stood. channel_flush_secret follows. */
+struct ipc_writer ipc_begin_secret(struct channel *ch, enum ipc_type type,
+    uint32_t request, uint32_t session);
+
 /* ipc_reply_begin - an answer to m, with its request and session numbers. */
 struct ipc_writer ipc_reply_begin(struct channel *ch, const struct ipc_msg *m,
     enum ipc_type type);
