@@ -353,6 +353,7 @@ read_once(struct conn *c)
 		loop_defer(c->loop, &c->pump);
 		return false;
 	}
+	c->heard = true;
 	if (kept) {
 		buf_grow(&c->in, (size_t)n);
 		kept_run(c);
@@ -387,7 +388,9 @@ linger(struct conn *c)
 {
 	if (c->layer != NULL)
 		c->layer->ops->goodbye(c->layer);
-	if (c->eof || shutdown(c->fd, SHUT_WR) == -1) {
+	/* whoever has said nothing was refused at the door, where one that does
+	 * not go would take another's place */
+	if (c->eof || !c->heard || shutdown(c->fd, SHUT_WR) == -1) {
 		conn_ended(c, CONN_EOF);
 		return;
 	}
@@ -598,7 +601,8 @@ conn_unsent(const struct conn *c)
 int
 conn_write(struct conn *c, struct span s)
 {
-	if (c->closed || c->dead || buf_add_span(&c->out, s) == -1)
+	if (c->closed || c->dead || c->lingering ||
+	    buf_add_span(&c->out, s) == -1)
 		return -1;
 	loop_defer(c->loop, &c->pump);
 	return 0;
@@ -610,7 +614,7 @@ conn_writef(struct conn *c, const char *fmt, ...)
 	va_list ap;
 	int rv;
 
-	if (c->closed || c->dead)
+	if (c->closed || c->dead || c->lingering)
 		return -1;
 	va_start(ap, fmt);
 	rv = buf_vaddf(&c->out, fmt, ap);

@@ -71,6 +71,7 @@ struct conn {
 	bool in_pump, closed;
 	bool told;             /* of the end of what is read */
 	bool held;             /* conn_hold */
+	bool heard;            /* the peer has said something */
 	bool lingering;        /* all is said, the peer is to close */
 	bool blocked;          /* the kernel took less than there was */
 };
@@ -124,8 +125,8 @@ void conn_hold(struct conn *c, bool hold);
 void conn_deadline_s(struct conn *c, int64_t seconds);
 
 /* conn_finish - no more input; flush (at most seconds), say that this was all, and
- * wait a moment for the peer to close: what it still sends would else make the
- * kernel take our last words back. Then ops->ended(CONN_EOF). conn_close - at
+ * wait a moment for a peer that spoke to close: what it still sends would else
+ * make the kernel take our last words back. Then ops->ended(CONN_EOF). conn_close - at
  * once, no call. */
 void conn_finish(struct conn *c, int64_t seconds);
 void conn_close(struct conn *c);

@@ -231,24 +231,37 @@ test_ends(void)
 	conn_finish(&s.c, 5);
 	loop_run_once(&s.loop, 5);
 	loop_run_once(&s.loop, 5);
-	check_int(read(s.peer, in, sizeof(in)), 9);
-	check_int(read(s.peer, in, sizeof(in)), 0);
-	check_begin("what comes after the last word is nobody's");
-	check_int(write(s.peer, "NOOP\r\n", 6), 6);
-	loop_run_once(&s.loop, 5);
-	check_str(buf_str(&s.log), "");
-	check_int(shutdown(s.peer, SHUT_WR), 0);
-	loop_run_once(&s.loop, 5);
 	check_str(buf_str(&s.log), "{eof}");
+	check_int(read(s.peer, in, sizeof(in)), 9);
 	end(&s);
 
-	begin(&s, "nobody is waited for long, nor read without end");
+	begin(&s, "what comes after the last word is nobody's");
+	check_int(write(s.peer, "QUIT\r\n", 6), 6);
+	loop_run_once(&s.loop, 5);
+	conn_writef(&s.c, "221 bye\r\n");
+	conn_finish(&s.c, 5);
+	loop_run_once(&s.loop, 5);
+	loop_run_once(&s.loop, 5);
+	check_int(read(s.peer, in, sizeof(in)), 13); /* ok, 221 */
+	check_int(read(s.peer, in, sizeof(in)), 0);
+	check_int(write(s.peer, "NOOP\r\n", 6), 6);
+	loop_run_once(&s.loop, 5);
+	check_str(buf_str(&s.log), "[QUIT]");
+	check_int(conn_writef(&s.c, "250 ok\r\n"), -1);
+	check_int(shutdown(s.peer, SHUT_WR), 0);
+	loop_run_once(&s.loop, 5);
+	check_str(buf_str(&s.log), "[QUIT]{eof}");
+	end(&s);
+
+	begin(&s, "nobody is waited for long");
+	check_int(write(s.peer, "QUIT\r\n", 6), 6);
+	loop_run_once(&s.loop, 5);
 	conn_finish(&s.c, 5);
 	loop_run_once(&s.loop, 5);
 	check_true(s.c.lingering);
 	timer_set_ms(&s.c.timer, 1);
 	loop_run_once(&s.loop, 100);
-	check_str(buf_str(&s.log), "{eof}");
+	check_str(buf_str(&s.log), "[QUIT]{eof}");
 	end(&s);
 }
 
